@@ -1,0 +1,1 @@
+"""The polling backend: turns a machine into a stream of immutable samples."""
