@@ -1,0 +1,158 @@
+"""Storage options in the original's syntax: ``dm.KEY=VALUE``, repeatable.
+
+Source: the original driver's option parsing (split at the first ``=``, both sides trimmed, the key lower-cased,
+an unknown key is an error).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dmtui.thinpool.errors import BadUsageError
+from dmtui.thinpool.sizes import parse_size
+from dmtui.thinpool.units import MAX_BLOCK_SECTORS, MIN_BLOCK_SECTORS, SECTOR_BYTES
+
+_GIB = 1024**3
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Every storage option with its default; None where the default depends on the machine or on another option.
+
+    Sizes are bytes; percentages are whole numbers.
+    """
+
+    base_size_bytes: int | None = None
+    loop_data_size_bytes: int = 100 * _GIB
+    loop_metadata_size_bytes: int = 2 * _GIB
+    filesystem: str | None = None
+    mkfs_args: tuple[str, ...] = ()
+    mount_options: tuple[str, ...] = ()
+    data_device: str | None = None
+    metadata_device: str | None = None
+    thin_pool_device: str | None = None
+    block_size_bytes: int = 64 * 1024
+    discard_on_delete: bool | None = None
+    override_udev_sync_check: bool = False
+    deferred_removal: bool | None = None
+    deferred_deletion: bool | None = None
+    min_free_percent: int = 10
+    xfs_nospace_max_retries: int | None = None
+    libdm_log_level: int = 2
+    directlvm: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def external_pool_name(self) -> str | None:
+        """Name of the pool given by ``dm.thinpooldev``, without its path."""
+        return self.thin_pool_device and self.thin_pool_device.removeprefix("/dev/mapper/")
+
+
+def parse_options(texts: Iterable[str]) -> Options:
+    """Read ``dm.KEY=VALUE`` texts; a later one overrides, lists collect.
+
+    Raises:
+        BadUsageError: naming the key, the value and what is accepted.
+    """
+    options = Options()
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key, value = key.strip().lower(), value.strip()
+        if not equals:
+            raise BadUsageError(f"storage option {text!r}", "has no value", "write dm.KEY=VALUE")
+        if key in _DIRECTLVM:
+            options = replace(options, directlvm={**options.directlvm, key: value})
+            continue
+        rule = _RULES.get(key)
+        if rule is None:
+            known = ", ".join(sorted([*_RULES, *_DIRECTLVM]))
+            raise BadUsageError(f"storage option {key!r}", "is unknown", f"known are {known}")
+        name, read = rule
+        try:
+            given = read(value)
+        except (ValueError, BadUsageError) as error:
+            accepted = error.args[0] if isinstance(error, ValueError) else "a size such as 10G"
+            raise BadUsageError(f"storage option {key}", f"does not take {value!r}", f"it takes {accepted}") from None
+        earlier = getattr(options, name)
+        changes: dict[str, Any] = {name: (*earlier, given) if isinstance(earlier, tuple) else given}
+        options = replace(options, **changes)
+    return options
+
+
+def _boolean(value: str) -> bool:
+    if value not in _TRUE | _FALSE:
+        raise ValueError("true or false")
+    return value in _TRUE
+
+
+def _filesystem(value: str) -> str:
+    if value not in ("ext4", "xfs"):
+        raise ValueError("ext4 or xfs")
+    return value
+
+
+def _block_size(value: str) -> int:
+    size_bytes = parse_size(value)
+    smallest, largest = MIN_BLOCK_SECTORS * SECTOR_BYTES, MAX_BLOCK_SECTORS * SECTOR_BYTES
+    if not smallest <= size_bytes <= largest or size_bytes % smallest:
+        raise ValueError("a multiple of 64K from 64K to 1G")
+    return size_bytes
+
+
+def _percent(value: str) -> int:
+    number = value.removesuffix("%")
+    if number == value or not number.isdecimal() or int(number) > 99:
+        raise ValueError("a percentage from 0% to 99%, with its sign")
+    return int(number)
+
+
+def _retries(value: str) -> int:
+    if not value.isdecimal():
+        raise ValueError("a whole number from 0")
+    return int(value)
+
+
+def _log_level(value: str) -> int:
+    if value not in tuple("234567"):
+        raise ValueError("a level from 2 (fatal) to 7 (debug)")
+    return int(value)
+
+
+def _text(value: str) -> str:
+    if not value:
+        raise ValueError("a text that is not empty")
+    return value
+
+
+_RULES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "dm.basesize": ("base_size_bytes", parse_size),
+    "dm.loopdatasize": ("loop_data_size_bytes", parse_size),
+    "dm.loopmetadatasize": ("loop_metadata_size_bytes", parse_size),
+    "dm.fs": ("filesystem", _filesystem),
+    "dm.mkfsarg": ("mkfs_args", _text),
+    "dm.mountopt": ("mount_options", _text),
+    "dm.datadev": ("data_device", _text),
+    "dm.metadatadev": ("metadata_device", _text),
+    "dm.thinpooldev": ("thin_pool_device", _text),
+    "dm.blocksize": ("block_size_bytes", _block_size),
+    "dm.blkdiscard": ("discard_on_delete", _boolean),
+    "dm.override_udev_sync_check": ("override_udev_sync_check", _boolean),
+    "dm.use_deferred_removal": ("deferred_removal", _boolean),
+    "dm.use_deferred_deletion": ("deferred_deletion", _boolean),
+    "dm.min_free_space": ("min_free_percent", _percent),
+    "dm.xfs_nospace_max_retries": ("xfs_nospace_max_retries", _retries),
+    "dm.libdm_log_level": ("libdm_log_level", _log_level),
+}
+_DIRECTLVM = frozenset(
+    {
+        "dm.directlvm_device",
+        "dm.directlvm_device_force",
+        "dm.thinp_percent",
+        "dm.thinp_metapercent",
+        "dm.thinp_autoextend_threshold",
+        "dm.thinp_autoextend_percent",
+    }
+)
