@@ -190,9 +190,10 @@ def _pool(fields: dict[str, Any]) -> Pool:
         "devices": tuple(ThinDevice(**device) for device in fields["devices"]),
         "findings": tuple(fields["findings"]),
     }
-    return Pool(**{**fields, **nested})
+    merged: dict[str, Any] = fields | nested
+    return Pool(**merged)
 
 
 def _backing(fields: dict[str, Any]) -> Backing:
-    disks: tuple[str, ...] = tuple(fields["disks"])
-    return Backing(**{**fields, "disks": disks})
+    merged: dict[str, Any] = fields | {"disks": tuple(fields["disks"])}
+    return Backing(**merged)

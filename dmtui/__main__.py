@@ -1,0 +1,5 @@
+"""``python -m dmtui``."""
+
+from dmtui.cli import main
+
+raise SystemExit(main())

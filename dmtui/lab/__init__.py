@@ -1,0 +1,1 @@
+"""Guided demonstrations over the emulated machine."""

@@ -1,0 +1,262 @@
+"""From a machine to a `Sample`: every thin pool, its owner, its devices, and what lies beneath it.
+
+Reading only: status without a flush, no activation, no commit. A device that vanishes between two questions is no
+error; a device that cannot be read is a problem in the sample, and the others are still shown.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dmtui.deviceset.recognition import host_of_loop_file, limited_by_host
+from dmtui.machine.errors import DeviceMissingError, MachineError, MachineNotPermittedError, NoDeviceMapperError
+from dmtui.machine.protocols import DeviceEntry, DeviceInfo, DeviceReading, LoopDevice, Machine
+from dmtui.monitor.sample import Backing, Pool, Sample, Space, ThinDevice
+from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.errors import MalformedError
+from dmtui.thinpool.names import Owner, lvm_display_name, owner_of
+from dmtui.thinpool.status import PoolMode, PoolStatus, ThinStatus
+from dmtui.thinpool.table import THIN, THIN_POOL, PoolTable, Target, ThinTable
+from dmtui.thinpool.units import sectors_to_bytes
+
+_TABLE_AGE_POLLS = 10
+"""A thin device's table is read again after so many polls: it changes only by a reload of its owner."""
+_LOOP_MAJOR = 7
+
+
+@dataclass(slots=True)
+class _Thin:
+    """A thin device of one poll."""
+
+    info: DeviceInfo
+    target: Target
+    table: ThinTable
+
+
+@dataclass(slots=True)
+class Discoverer:
+    """Takes samples of one machine; keeps the tables of thin devices between polls, which halves the questions."""
+
+    machine: Machine
+    now: Callable[[], float] = time.time
+    _tables: dict[tuple[str, str, int], tuple[ThinTable, int]] = field(
+        default_factory=dict[tuple[str, str, int], tuple[ThinTable, int]]
+    )
+    _poll: int = 0
+
+    def take(self) -> Sample:
+        """Take one sample.
+
+        Raises:
+            MachineError: the machine cannot be read at all.
+        """
+        started, taken_at = time.perf_counter(), self.now()
+        self._poll += 1
+        problems: list[str] = []
+        entries = self.machine.device_mapper.list_devices()
+        pools: list[DeviceReading] = []
+        thins: dict[str, list[_Thin]] = {}
+        for entry in entries:
+            try:
+                self._read(entry, pools, thins)
+            except DeviceMissingError:
+                continue
+            except (MachineNotPermittedError, NoDeviceMapperError):
+                raise
+            except (MachineError, MalformedError) as error:
+                problems.append(str(error))
+        self._tables = {key: kept for key, kept in self._tables.items() if self._poll - kept[1] <= _TABLE_AGE_POLLS}
+        built = self._build(entries, pools, thins, problems)
+        return Sample(
+            taken_at,
+            time.perf_counter() - started,
+            self.machine.kind,
+            self.machine.description,
+            tuple(sorted(built, key=lambda pool: pool.display_name)),
+            tuple(problems),
+        )
+
+    def _read(self, entry: DeviceEntry, pools: list[DeviceReading], thins: dict[str, list[_Thin]]) -> None:
+        reading = self.machine.device_mapper.status(entry.name)
+        for target in reading.targets:
+            if target.type == THIN_POOL:
+                pools.append(reading)
+            elif target.type == THIN:
+                table = self._thin_table(reading.info, target)
+                thins.setdefault(table.pool_device, []).append(_Thin(reading.info, target, table))
+
+    def _thin_table(self, info: DeviceInfo, target: Target) -> ThinTable:
+        key = (info.name, f"{info.dev} {info.uuid} {info.event_nr}", target.length_sectors + target.start_sectors)
+        kept = self._tables.get(key)
+        if kept is not None:
+            return kept[0]
+        for line in self.machine.device_mapper.table(info.name).targets:
+            if line.type == THIN and line.start_sectors == target.start_sectors:
+                table = ThinTable.parse(line.params)
+                self._tables[key] = (table, self._poll)
+                return table
+        raise DeviceMissingError(f"device {info.name}", "was replaced while it was read")
+
+    def _build(
+        self,
+        entries: tuple[DeviceEntry, ...],
+        pools: list[DeviceReading],
+        thins: dict[str, list[_Thin]],
+        problems: list[str],
+    ) -> list[Pool]:
+        if not pools:
+            return []
+        beneath = _Beneath(self.machine, entries, self.machine.loops.list_bound())
+        built: list[Pool] = []
+        for reading in pools:
+            try:
+                table = PoolTable.parse(self.machine.device_mapper.table(reading.info.name).targets[0].params)
+                built.append(_pool(reading, table, thins.get(str(reading.info.dev), []), beneath))
+            except (DeviceMissingError, IndexError):
+                continue
+            except (MachineError, MalformedError) as error:
+                problems.append(str(error))
+        return built
+
+
+@dataclass(slots=True)
+class _Beneath:
+    """Finds out what lies under a pool's devices, within one poll."""
+
+    machine: Machine
+    entries: tuple[DeviceEntry, ...]
+    loops: tuple[LoopDevice, ...]
+
+    def backing(self, dev_text: str) -> Backing:
+        dev = DeviceNumber.parse(dev_text)
+        device = self.machine.files.device_path(dev)
+        loop = next((loop for loop in self.loops if loop.dev == dev), None)
+        disks = tuple(sorted(self._disks(dev, set())))
+        if loop is None:
+            return Backing(dev_text, device, disks=disks)
+        host = host_of_loop_file(self.machine.files, loop)
+        size_bytes, allocated_bytes = self._file_sizes(loop)
+        return Backing(
+            dev_text,
+            device,
+            loop.backing_path,
+            loop.deleted,
+            size_bytes,
+            allocated_bytes,
+            host.free_bytes if host else None,
+            host.total_bytes if host else None,
+            disks,
+        )
+
+    def space(self, used_bytes: int, total_bytes: int, dev_text: str) -> Space:
+        dev = DeviceNumber.parse(dev_text)
+        loop = next((loop for loop in self.loops if loop.dev == dev), None)
+        host = host_of_loop_file(self.machine.files, loop) if loop else None
+        return Space(used_bytes, total_bytes, limited_by_host(total_bytes - used_bytes, host))
+
+    def _file_sizes(self, loop: LoopDevice) -> tuple[int | None, int | None]:
+        if loop.backing_path is None or loop.deleted:
+            return None, None
+        try:
+            file = self.machine.files.identify(loop.backing_path)
+        except MachineError:
+            return None, None
+        return (file.size_bytes, file.allocated_bytes) if file.inode == loop.backing_inode else (None, None)
+
+    def _disks(self, dev: DeviceNumber, seen: set[DeviceNumber]) -> set[str]:
+        if dev in seen:
+            return set()
+        seen.add(dev)
+        mapped = next((entry for entry in self.entries if entry.dev == dev), None)
+        if mapped is None:
+            return {self.machine.files.device_path(dev) or str(dev)}
+        try:
+            below = self.machine.device_mapper.dependencies(mapped.name)
+        except MachineError:
+            return {str(dev)}
+        return set[str]().union(*(self._disks(each, seen) for each in below))
+
+
+def _pool(reading: DeviceReading, table: PoolTable, thins: list[_Thin], beneath: _Beneath) -> Pool:
+    info, target = reading.info, reading.targets[0]
+    status = PoolStatus.parse(target.params)
+    owner = owner_of(info.name, info.uuid, (thin.info.name for thin in thins))
+    figures = status.figures
+    if figures is None:
+        data = metadata = Space(None, None, None)
+    else:
+        used_bytes, total_bytes = (
+            blocks * table.block_bytes for blocks in (figures.data.used_blocks, figures.data.total_blocks)
+        )
+        data = beneath.space(used_bytes, total_bytes, table.data_device)
+        metadata = beneath.space(figures.metadata_used_bytes, figures.metadata_total_bytes, table.metadata_device)
+    data_backing, metadata_backing = beneath.backing(table.data_device), beneath.backing(table.metadata_device)
+    devices = (_device(thin, owner, info.name) for thin in thins)
+    return Pool(
+        name=info.name,
+        display_name=lvm_display_name(info.name) if owner is Owner.LVM else info.name,
+        dev=str(info.dev),
+        uuid=info.uuid,
+        owner=owner.value,
+        mode=status.mode.value if status.mode else None,
+        needs_check=status.needs_check,
+        block_size_bytes=table.block_bytes,
+        data=data,
+        metadata=metadata,
+        low_water_mark_blocks=table.low_water_mark_blocks,
+        transaction_id=figures.transaction_id if figures else None,
+        no_space_policy=status.no_space.value if status.no_space else None,
+        discard_policy=status.discard.value if status.discard else None,
+        data_backing=data_backing,
+        metadata_backing=metadata_backing,
+        open_count=info.open_count,
+        event_nr=info.event_nr,
+        suspended=info.suspended,
+        devices=tuple(sorted(devices, key=lambda device: (device.thin_id, device.name))),
+        findings=tuple(_findings(status, data_backing, metadata_backing)),
+    )
+
+
+def _device(thin: _Thin, owner: Owner, pool_name: str) -> ThinDevice:
+    status = ThinStatus.parse(thin.target.params)
+    info = thin.info
+    return ThinDevice(
+        name=info.name,
+        display_name=_device_display_name(info.name, owner, pool_name),
+        dev=str(info.dev),
+        thin_id=thin.table.thin_id,
+        size_bytes=sectors_to_bytes(thin.target.length_sectors),
+        mapped_bytes=status.mapped_bytes,
+        highest_mapped_sector=status.highest_mapped_sector,
+        open_count=info.open_count,
+        failed=status.failed_word is not None,
+        suspended=info.suspended,
+        deferred_remove=info.deferred_remove,
+    )
+
+
+def _device_display_name(name: str, owner: Owner, pool_name: str) -> str:
+    if owner is Owner.LVM:
+        return lvm_display_name(name)
+    if owner is Owner.CONTAINERD:
+        return name.removeprefix(f"{pool_name}-")
+    return re.sub(r"^(docker|container)-\d+:\d+-\d+-", "", name)
+
+
+def _findings(status: PoolStatus, data: Backing, metadata: Backing) -> list[str]:
+    found: list[str] = []
+    if status.mode in (PoolMode.FAIL, PoolMode.ERROR):
+        found.append("the pool failed: its metadata cannot be used, all its I/O fails")
+    elif status.mode not in (None, PoolMode.READ_WRITE):
+        found.append(f"the pool's mode is {status.mode.value}")
+    if status.needs_check:
+        found.append("the pool needs a check of its metadata before it is writable again")
+    for what, backing in (("data", data), ("metadata", metadata)):
+        if backing.loop_file_deleted:
+            found.append(
+                f"the {what} file {backing.loop_file} was deleted: it lives only while {backing.device} holds it"
+            )
+    return found
