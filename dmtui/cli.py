@@ -91,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     unset = argparse.SUPPRESS  # so that an option may stand before or behind the command
     for option, metavar, text in (
         ("--emulated-dir", "DIR", "directory of the emulated machine"),
@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_emulator(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+def _add_emulator(parser: argparse.ArgumentParser, shared: _Parser) -> None:
     verbs = parser.add_subparsers(title="what to do", metavar="VERB", parser_class=_Parser)
 
     def verb(name: str, run: Callable[[_Session, Any], int], text: str) -> argparse.ArgumentParser:
