@@ -1,0 +1,44 @@
+"""A terminal that a test can read and type into: a tmux server of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+
+class Terminal:
+    """A tmux session of our own."""
+
+    def __init__(self, name: str, columns: int, rows: int):
+        self.name, self.size = name, (columns, rows)
+
+    def tmux(self, *words: str) -> str:
+        socket = f"dmtui-{self.name}"
+        return subprocess.run(
+            ["tmux", "-L", socket, "-f", "/dev/null", *words], capture_output=True, text=True, timeout=60
+        ).stdout
+
+    def __enter__(self):
+        return self
+
+    def start(self, *words: str) -> None:
+        columns, rows = self.size
+        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), "-s", "main", *words)
+
+    def screen(self) -> str:
+        return self.tmux("capture-pane", "-p", "-t", "main")
+
+    def keys(self, *keys: str) -> None:
+        self.tmux("send-keys", "-t", "main", *keys)
+
+    def wait_for(self, holds, seconds: float = 60) -> str:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            screen = self.screen()
+            if holds(screen):
+                return screen
+            time.sleep(0.2)
+        raise AssertionError(f"the screen never showed it:\n{screen}")
+
+    def __exit__(self, *_):
+        self.tmux("kill-server")
