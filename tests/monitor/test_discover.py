@@ -1,0 +1,114 @@
+"""From a machine to a sample, on both machines."""
+
+import json
+
+import pytest
+
+from dmtui.monitor.discover import Discoverer
+from dmtui.monitor.poolformats import pools_json, pools_table, watch_line
+from dmtui.thinpool.table import ThinTable
+from tests.deviceset.graphs import DATA_BYTES, METADATA_BYTES, MIB, make_graph, make_pool
+
+
+@pytest.fixture
+def graph(machine, home):
+    return make_graph(machine, home)
+
+
+def add_thin(machine, graph, name: str, thin_id: int, size_bytes: int = 16 * MIB) -> str:
+    pool, device = graph.prefix.pool_name, graph.prefix.device_name(name)
+    machine.device_mapper.message(pool, f"create_thin {thin_id}")
+    table = ThinTable(f"/dev/mapper/{pool}", thin_id)
+    machine.device_mapper.create(device, [table.target(size_bytes // 512)])
+    return device
+
+
+def sampled(machine, graph):
+    sample = Discoverer(machine).take()
+    pool = sample.pool(graph.prefix.pool_name)
+    assert pool is not None
+    return sample, pool
+
+
+def test_a_pool_is_found_with_its_figures_and_its_files(machine, graph):
+    made = make_pool(machine, graph)
+    sample, pool = sampled(machine, graph)
+    assert (sample.machine, sample.problems) == (machine.kind, ())
+    assert (pool.mode, pool.needs_check, pool.transaction_id) == ("rw", False, 0)
+    assert (pool.data.used_bytes, pool.data.total_bytes) == (0, DATA_BYTES)
+    assert (pool.metadata.used_bytes, pool.metadata.total_bytes) == (111 * 4096, METADATA_BYTES)
+    assert (pool.data_backing.device, pool.data_backing.loop_file) == (made.data.path, graph.data_file)
+    assert pool.data_backing.loop_file_size_bytes == DATA_BYTES
+    assert pool.data_backing.disks == (made.data.path,)
+    assert pool.data_backing.host_free_bytes is not None
+    assert pool.open_count == 0
+
+
+def test_thin_devices_belong_to_their_pool(machine, graph):
+    make_pool(machine, graph)
+    names = [add_thin(machine, graph, f"thin{number}", number) for number in (3, 1)]
+    _, pool = sampled(machine, graph)
+    assert [(device.thin_id, device.name) for device in pool.devices] == [(1, names[1]), (3, names[0])]
+    assert [device.display_name for device in pool.devices] == ["thin1", "thin3"]
+    assert pool.devices[0].size_bytes == 16 * MIB
+    assert (pool.devices[0].mapped_bytes, pool.devices[0].highest_mapped_sector) == (0, None)
+    assert pool.open_count == 2
+
+
+def test_the_owner_is_docker_by_name_and_dmtui_by_uuid(machine, graph):
+    make_pool(machine, graph)
+    assert sampled(machine, graph)[1].owner == "docker"
+    machine.device_mapper.remove(graph.prefix.pool_name)
+    for path in (graph.data_file, graph.metadata_file):
+        machine.files.remove_file(path)
+    make_pool(machine, graph, uuid="DMTUI-test")
+    assert sampled(machine, graph)[1].owner == "dmtui"
+
+
+def test_a_device_on_the_way_out_is_shown_without_it(machine, graph):
+    make_pool(machine, graph)
+    discoverer = Discoverer(machine)
+    device = add_thin(machine, graph, "gone", 1)
+    assert len(discoverer.take().pool(graph.prefix.pool_name).devices) == 1
+    machine.device_mapper.remove(device)
+    assert discoverer.take().pool(graph.prefix.pool_name).devices == ()
+
+
+def test_a_name_taken_over_by_another_thin_id_is_noticed(machine, graph):
+    make_pool(machine, graph)
+    discoverer = Discoverer(machine)
+    device = add_thin(machine, graph, "same", 1)
+    discoverer.take()
+    machine.device_mapper.remove(device)
+    add_thin(machine, graph, "same", 2, size_bytes=8 * MIB)
+    assert discoverer.take().pool(graph.prefix.pool_name).devices[0].thin_id == 2
+
+
+def test_pools_json_holds_exactly_the_keys_of_the_contract(machine, graph):
+    make_pool(machine, graph)
+    add_thin(machine, graph, "one", 1)
+    listed = json.loads(pools_json(sampled(machine, graph)[0]))
+    pool = next(pool for pool in listed if pool["name"] == graph.prefix.pool_name)
+    assert (
+        list(pool)
+        == (
+            "name dev uuid owner mode needs_check block_size data metadata low_water_mark transaction_id data_device "
+            "metadata_device data_loop_file metadata_loop_file open_count devices"
+        ).split()
+    )
+    assert list(pool["devices"][0]) == "name dev thin_id size mapped highest_mapped open_count".split()
+    assert pool["data"] == {"used": 0, "total": DATA_BYTES}
+
+
+def test_the_table_and_the_line_name_the_pool_once(machine, graph):
+    make_pool(machine, graph)
+    sample, pool = sampled(machine, graph)
+    assert pools_table(sample).count(pool.name) == 1
+    assert watch_line(sample).count(pool.name) == 1
+    assert watch_line(sample).count("\n") == 1
+
+
+def test_a_machine_without_pools_has_an_empty_sample(machine):
+    sample = Discoverer(machine).take()
+    assert sample.pools == ()
+    assert pools_table(sample) == "no thin pool on this machine\n"
