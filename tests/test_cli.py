@@ -1,0 +1,273 @@
+"""The command line: what it prints, its exit status, and one clear line for every mistake."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from dmtui.cli import main
+from dmtui.monitor.sample import Sample
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch, tmp_path):
+    """Nobody's configuration or environment but the test's."""
+    for key in list(os.environ):
+        if key.startswith("DMTUI_"):
+            monkeypatch.delenv(key)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """Options for a new emulated machine."""
+    return ["--machine", "emulated", "--emulated-dir", str(tmp_path / "machine")]
+
+
+@pytest.fixture
+def populated(empty, tmp_path):
+    """Options for an emulated machine with a pool and devices."""
+    from dmtui.lab.starter import populate
+    from dmtui.machine.emulated import EmulatedMachine
+
+    machine = EmulatedMachine.open(tmp_path / "machine")
+    populate(machine, str(tmp_path / "machine" / "devicemapper"))
+    machine.close()
+    return empty
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command and return its status, standard output and standard error."""
+
+    def run(*words):
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as done:
+            status = done.code
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def one_line(text: str) -> bool:
+    return text.count("\n") == 1 and text.startswith("dmtui: ")
+
+
+def test_info_prints_the_status_block(run, populated):
+    status, out, err = run(*populated, "info")
+    assert status == 0, err
+    lines = dict(line.split(": ", 1) for line in out.splitlines())
+    assert lines["Pool Blocksize"] == "65.54 kB"
+    assert lines["Base Device Size"] == "10.74 GB"
+    assert lines["Data Space Total"] == "25.77 GB"
+    assert lines["Data loop file"].endswith("/devicemapper/devicemapper/data")
+    assert lines["Pool Origin"] == "existing"
+
+
+def test_info_in_json_and_docker_form_tell_the_same_pool(run, populated):
+    report = json.loads(run(*populated, "info", "--format", "json")[1])
+    assert f"  Pool Name: {report['pool_name']}\n" in run(*populated, "info", "--format", "docker")[1]
+    assert report["pool_origin"] == "existing"
+
+
+def test_global_options_may_stand_behind_the_command(run, populated):
+    assert run("info", *populated)[0] == 0
+
+
+def test_without_a_pool_info_says_so_with_status_3(run, empty, tmp_path):
+    status, out, err = run(*empty, "info")
+    assert (status, out) == (3, "")
+    assert one_line(err)
+    assert "no pool" in err
+
+
+def test_without_a_pool_json_says_absent(run, empty, tmp_path):
+    from dmtui.machine.emulated import EmulatedMachine
+
+    machine = EmulatedMachine.open(tmp_path / "machine")
+    machine.files.make_directory(str(tmp_path / "machine" / "devicemapper"))
+    machine.close()
+    status, out, err = run(*empty, "info", "--format", "json")
+    assert status == 3
+    assert json.loads(out)["pool_origin"] == "absent"
+    assert one_line(err)
+
+
+def test_pools_lists_pool_and_devices(run, populated):
+    status, out, _ = run(*populated, "pools", "--format", "json")
+    (pool,) = json.loads(out)
+    assert status == 0
+    assert pool["owner"] == "dmtui"
+    assert len(pool["devices"]) == 3
+    table = run(*populated, "pools")[1]
+    assert pool["name"] in table
+    assert "worker" in table
+
+
+def test_watch_prints_a_line_a_sample(run, populated):
+    status, out, _ = run(*populated, "watch", "--count", "2", "--interval", "0.1", "--format", "json")
+    assert status == 0
+    samples = [Sample.from_json(line) for line in out.splitlines()]
+    assert len(samples) == 2
+    assert samples[0].pools == samples[1].pools
+    assert run(*populated, "watch", "--count", "1")[1].count("\n") == 1
+
+
+def test_a_write_on_the_emulated_machine_moves_the_figures(run, populated):
+    before = json.loads(run(*populated, "info", "--format", "json")[1])
+    assert run(*populated, "emulator", "write", "web", "--offset", "5G", "--length", "200M") == (0, "", "")
+    after = json.loads(run(*populated, "info", "--format", "json")[1])
+    assert after["data_space"]["used"] - before["data_space"]["used"] == 200 * 2**20
+    assert run(*populated, "emulator", "discard", "web", "--offset", "5G", "--length", "200M")[0] == 0
+    again = json.loads(run(*populated, "info", "--format", "json")[1])
+    assert again["data_space"]["used"] == before["data_space"]["used"]
+
+
+def test_a_full_host_limits_what_is_available(run, populated):
+    assert run(*populated, "emulator", "host-space", "1G")[0] == 0
+    report = json.loads(run(*populated, "info", "--format", "json")[1])
+    assert report["data_space"]["available"] == 2**30
+
+
+def test_after_a_reboot_there_is_no_pool(run, populated):
+    assert run(*populated, "emulator", "reboot")[0] == 0
+    assert run(*populated, "info")[0] == 3
+    assert run(*populated, "pools", "--format", "json")[1] == "[]\n"
+
+
+def test_emulator_status_names_what_it_holds(run, populated):
+    status, out, _ = run(*populated, "emulator", "status")
+    assert status == 0
+    assert "thin-pool" in out
+    assert "/dev/loop0" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["nonsense"], 2),
+        (["info", "--format", "yaml"], 2),
+        (["--machine", "abacus", "info"], 2),
+        (["--nonsense", "info"], 2),
+        (["--storage-opt", "dm.nonsense=1", "info"], 2),
+        (["--storage-opt", "dm.fs", "info"], 2),
+        (["--graph", "", "info"], 2),
+        (["--graph", "/no/such/directory", "info"], 3),
+        (["--graph", "no\nsuch\x1b[31m", "info"], 3),
+        (["watch", "--count", "0"], 2),
+        (["watch", "--count", "1", "--interval", "0"], 2),
+        (["emulator"], 2),
+        (["emulator", "write", "web", "--offset", "x", "--length", "1"], 2),
+        (["emulator", "write", "nobody", "--offset", "0", "--length", "1"], 3),
+        (["emulator", "host-space", "-5"], 2),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_the_right_status(run, populated, words, status):
+    got, out, err = run(*populated, *words)
+    assert (got, out) == (status, "")
+    assert one_line(err), err
+    assert "\x1b" not in err
+
+
+def test_the_dashboard_needs_a_terminal(run, populated):
+    status, out, err = run(*populated)
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert "needs a terminal" in err
+
+
+def test_another_target_under_the_pool_s_name_is_refused(run, populated, tmp_path):
+    from dmtui.machine.emulated import EmulatedMachine
+    from dmtui.thinpool.table import Target
+
+    name = json.loads(run(*populated, "info", "--format", "json")[1])["pool_name"]
+    run(*populated, "emulator", "reboot")
+    machine = EmulatedMachine.open(tmp_path / "machine")
+    machine.device_mapper.create(name, [Target(0, 8, "error", "")])
+    machine.close()
+    status, out, err = run(*populated, "info")
+    assert (status, out) == (1, "")
+    assert one_line(err)
+    assert "is not a thin pool" in err
+
+
+def test_garbage_in_place_of_the_emulated_machine_is_one_line(run, empty, tmp_path):
+    (tmp_path / "machine").mkdir()
+    (tmp_path / "machine" / "machine.sqlite3").write_text("garbage " * 1000)
+    status, _, err = run(*empty, "pools")
+    assert status == 1
+    assert one_line(err)
+
+
+def test_auto_says_aloud_which_machine_and_why(run, monkeypatch, tmp_path):
+    from dmtui.machine import choose
+
+    monkeypatch.setattr(choose.sys, "platform", "darwin")
+    status, out, err = run("--emulated-dir", tmp_path / "machine", "pools")
+    assert (status, out) == (0, "no thin pool on this machine\n")
+    assert "emulated" in err
+    assert "no device-mapper" in err
+
+
+def test_kernel_without_device_mapper_fails_with_the_way_out(run, monkeypatch, tmp_path):
+    from dmtui.machine import choose
+
+    monkeypatch.setattr(choose.sys, "platform", "darwin")
+    status, out, err = run("--machine", "kernel", "pools")
+    assert (status, out) == (1, "")
+    assert "--machine emulated" in err
+
+
+def test_the_environment_and_the_file_set_options_and_the_line_wins(run, populated, monkeypatch, tmp_path):
+    directory = populated[3]
+    monkeypatch.setenv("DMTUI_MACHINE", "emulated")
+    monkeypatch.setenv("DMTUI_EMULATED_DIR", directory)
+    assert run("info")[0] == 0
+    monkeypatch.setenv("DMTUI_GRAPH", "/no/such/directory")
+    assert run("info")[0] == 3
+    assert run("--graph", f"{directory}/devicemapper", "info")[0] == 0
+    monkeypatch.delenv("DMTUI_GRAPH")
+    (tmp_path / "config" / "dmtui").mkdir(parents=True)
+    (tmp_path / "config" / "dmtui" / "config.toml").write_text('graph = "/no/such/directory"\n')
+    assert run("info")[0] == 3
+
+
+@pytest.mark.parametrize("text", ["graph = 7", "nonsense = 1", "graph =", "interval = 'fast'", "machine = 'abacus'"])
+def test_a_wrong_configuration_file_is_one_line(run, empty, tmp_path, text):
+    (tmp_path / "config" / "dmtui").mkdir(parents=True)
+    (tmp_path / "config" / "dmtui" / "config.toml").write_text(text)
+    status, _, err = run(*empty, "pools")
+    assert status == 2
+    assert one_line(err)
+    assert "config.toml" in err
+
+
+def test_the_emulated_machine_is_private(run, populated):
+    assert stat.S_IMODE(os.stat(populated[3]).st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(f"{populated[3]}/machine.sqlite3").st_mode) == 0o600
+
+
+def test_a_reader_that_goes_away_is_no_error(populated):
+    words = [sys.executable, "-m", "dmtui", *populated, "watch", "--interval", "0.1"]
+    watching = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    watching.stdout.readline()
+    watching.stdout.close()
+    assert watching.wait(30) == 0
+    assert watching.stderr.read() == b""
+
+
+def test_the_command_line_starts_without_the_dashboard():
+    code = "import sys, dmtui.cli; sys.exit(any(m.split('.')[0] in ('textual', 'rich') for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_version_and_help(run):
+    assert run("--version")[:2] == (0, "dmtui 0.1.0\n")
+    status, out, _ = run("--help")
+    assert status == 0
+    assert "pools" in out
