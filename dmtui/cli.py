@@ -16,6 +16,7 @@ from dmtui.machine.protocols import Machine
 from dmtui.settings import MACHINES, Settings, load_settings
 from dmtui.thinpool.errors import BadUsageError, DmtuiError, ExitStatus
 from dmtui.thinpool.sizes import SizeStyle, format_size, parse_size
+from dmtui.thinpool.text import printable
 
 if TYPE_CHECKING:
     from dmtui.machine.emulated import EmulatedMachine
@@ -202,7 +203,7 @@ def _info(session: _Session, arguments: argparse.Namespace) -> int:
         raise absent_error(report)
     if arguments.format != "text":
         for finding in report.findings:
-            print(f"dmtui: pool {report.pool_name}: {finding}", file=sys.stderr)
+            print(f"dmtui: pool {printable(f'{report.pool_name}: {finding}')}", file=sys.stderr)
     if report.failed:
         raise failed_error(report)
     return int(ExitStatus.DONE)
@@ -215,7 +216,7 @@ def _pools(session: _Session, arguments: argparse.Namespace) -> int:
     sample = Discoverer(session.machine).take()
     sys.stdout.write(pools_json(sample) if arguments.format == "json" else pools_table(sample))
     for problem in sample.problems:
-        print(f"dmtui: {problem}", file=sys.stderr)
+        print(f"dmtui: {printable(problem)}", file=sys.stderr)
     return int(ExitStatus.FAILED if sample.problems else ExitStatus.DONE)
 
 

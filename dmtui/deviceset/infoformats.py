@@ -10,6 +10,7 @@ from typing import Any
 
 from dmtui.deviceset.status import SpaceReport, StatusReport, block_size_as_docker_counts
 from dmtui.thinpool.sizes import SizeStyle, format_size
+from dmtui.thinpool.text import printable
 
 _UNKNOWN = "unknown"
 
@@ -28,7 +29,7 @@ def format_text(report: StatusReport) -> str:
         *_optional("Library Version", report.library_version),
         *_our_lines(report),
     ]
-    return "".join(f"{label}: {value}\n" for label, value in lines)
+    return "".join(f"{label}: {printable(value)}\n" for label, value in lines)
 
 
 def format_docker(report: StatusReport) -> str:
@@ -44,7 +45,7 @@ def format_docker(report: StatusReport) -> str:
         *_deferred_lines(report),
         *_optional("Library Version", report.library_version),
     ]
-    return "".join(f"  {label}: {value}\n" for label, value in lines if value != _UNKNOWN)
+    return "".join(f"  {label}: {printable(value)}\n" for label, value in lines if value != _UNKNOWN)
 
 
 def format_json(report: StatusReport) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dmtui.monitor.sample import Backing, Pool, Sample, Space
 from dmtui.thinpool.sizes import format_size
+from dmtui.thinpool.text import printable
 
 _HEADER = ("POOL", "OWNER", "MODE", "BLOCK", "DATA USED", "OF", "%", "META USED", "OF", "%", "TXID", "DEVICES", "ON")
 
@@ -36,13 +37,13 @@ def watch_line(sample: Sample) -> str:
     """One line a sample for logs, pipes and screen readers."""
     moment = datetime.fromtimestamp(sample.taken_at).astimezone().isoformat(timespec="seconds")
     pools = (
-        f"{_printable(pool.display_name)} {pool.mode or '?'}{' needs_check' if pool.needs_check else ''}"
+        f"{printable(pool.display_name)} {pool.mode or '?'}{' needs_check' if pool.needs_check else ''}"
         f" data {_size(pool.data.used_bytes)} of {_size(pool.data.total_bytes)} ({percent(pool.data)})"
         f" metadata {_size(pool.metadata.used_bytes)} of {_size(pool.metadata.total_bytes)} ({percent(pool.metadata)})"
         f" devices {len(pool.devices)}"
         for pool in sample.pools
     )
-    text = "; ".join([*pools, *(_printable(problem) for problem in sample.problems)])
+    text = "; ".join([*pools, *(printable(problem) for problem in sample.problems)])
     return f"{moment} {text or 'no thin pool'}\n"
 
 
@@ -96,7 +97,7 @@ def _pool_row(pool: Pool) -> tuple[str, ...]:
     backing = pool.data_backing
     on = backing.loop_file if backing.loop_file else _device_text(backing, pool.owner) or backing.dev
     return (
-        _printable(pool.display_name),
+        printable(pool.display_name),
         pool.owner,
         f"{pool.mode or '?'}{' needs_check' if pool.needs_check else ''}",
         format_size(pool.block_size_bytes),
@@ -108,21 +109,16 @@ def _pool_row(pool: Pool) -> tuple[str, ...]:
         percent(pool.metadata),
         "?" if pool.transaction_id is None else str(pool.transaction_id),
         str(len(pool.devices)),
-        f"{_printable(on)}{' (deleted)' if backing.loop_file_deleted else ''}",
+        f"{printable(on)}{' (deleted)' if backing.loop_file_deleted else ''}",
     )
 
 
 def _device_lines(pool: Pool) -> list[str]:
     return [
-        f"  {device.thin_id:>8}  {_printable(device.display_name)}  {format_size(device.size_bytes)}, "
+        f"  {device.thin_id:>8}  {printable(device.display_name)}  {format_size(device.size_bytes)}, "
         f"{'failed' if device.failed else _size(device.mapped_bytes) + ' mapped'}, open {device.open_count}"
         for device in pool.devices
     ]
-
-
-def _printable(text: str) -> str:
-    """Names come from whoever made the device: control characters never reach the terminal."""
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _size(size_bytes: int | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from dmtui.thinpool.text import printable
+
 
 class ExitStatus(IntEnum):
     """Exit status of the command line (DESIGN.md section 5)."""
@@ -35,7 +37,7 @@ class DmtuiError(Exception):
     def __str__(self) -> str:
         line = f"{self.subject}: {self.happened}"
         line = f"{line}; {self.next_step}" if self.next_step else line
-        return " ".join(line.split())
+        return printable(" ".join(line.split()))
 
 
 class BadUsageError(DmtuiError):
