@@ -12,7 +12,7 @@ from dmtui.thinpool.table import Target
 
 @dataclass(frozen=True, slots=True)
 class DeviceEntry:
-    """One device of the list: its name, number and event counter (None on kernels before 4.34 of the interface)."""
+    """One device of the list: its name, number and event counter (None before interface 4.37)."""
 
     name: str
     dev: DeviceNumber
@@ -96,6 +96,10 @@ class DeviceMapper(Protocol):
 
     def status_flush(self, name: str) -> DeviceReading:
         """Status of one device after a commit of its pool's metadata: this changes the pool."""
+        ...
+
+    def dependencies(self, name: str) -> tuple[DeviceNumber, ...]:
+        """The devices that a device's live table stands on, in no particular order; empty without a live table."""
         ...
 
     def create(self, name: str, targets: Sequence[Target], *, uuid: str = "", read_only: bool = False) -> DeviceInfo:
