@@ -16,6 +16,8 @@ from dmtui.thinpool.table import Target
 HEADER_BYTES = 312
 NAME_BYTES = 128
 """Room for a name, its closing NUL included."""
+HEADER_COMPARED_AT = 16
+"""Where in the header the part begins that tells of the device; before it stand version and size."""
 _NAME_AT = 48
 _UUID_AT = 176
 
@@ -86,10 +88,19 @@ def read_info(buffer: bytearray) -> DeviceInfo:
     return _info(buffer, _REPLY.unpack_from(buffer))
 
 
-def read_reading(buffer: bytearray) -> DeviceReading:
-    """A reply to a status or table query."""
+def compared_parts(buffer: bytearray) -> tuple[bytes, bytes]:
+    """What of a reply tells whether something changed: the header from `HEADER_COMPARED_AT`, and the payload.
+
+    The payload ends with the NUL of its last text, so nothing longer begins with it.
+    """
+    return bytes(buffer[HEADER_COMPARED_AT:HEADER_BYTES]), bytes(buffer[HEADER_BYTES : _REPLY.unpack_from(buffer)[0]])
+
+
+def read_reading(buffer: bytearray, info: DeviceInfo | None = None) -> DeviceReading:
+    """A reply to a status or table query; `info` is what its header says, where that is known already."""
     head = _REPLY.unpack_from(buffer)
-    info = _info(buffer, head)
+    if info is None:
+        info = _info(buffer, head)
     start: int = head[1]
     count: int = head[2]
     if count == 1:  # a pool or a thin device: the one case a poll lives on
