@@ -64,6 +64,8 @@ def parse_options(texts: Iterable[str]) -> Options:
         if not equals:
             raise BadUsageError(f"storage option {text!r}", "has no value", "write dm.KEY=VALUE")
         if key in _DIRECTLVM:
+            if not _DIRECTLVM[key](value):
+                raise BadUsageError(f"storage option {key}", f"does not take {value!r}", f"it takes {_ACCEPTED[key]}")
             options = replace(options, directlvm={**options.directlvm, key: value})
             continue
         rule = _RULES.get(key)
@@ -146,13 +148,29 @@ _RULES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "dm.xfs_nospace_max_retries": ("xfs_nospace_max_retries", _retries),
     "dm.libdm_log_level": ("libdm_log_level", _log_level),
 }
-_DIRECTLVM = frozenset(
-    {
-        "dm.directlvm_device",
-        "dm.directlvm_device_force",
-        "dm.thinp_percent",
-        "dm.thinp_metapercent",
-        "dm.thinp_autoextend_threshold",
-        "dm.thinp_autoextend_percent",
-    }
-)
+
+
+def _is_percentage(highest: int) -> Callable[[str], bool]:
+    def check(value: str) -> bool:
+        number = value.removesuffix("%")
+        return number.isdecimal() and int(number) <= highest
+
+    return check
+
+
+_DIRECTLVM: dict[str, Callable[[str], bool]] = {
+    "dm.directlvm_device": bool,
+    "dm.directlvm_device_force": lambda value: value in _TRUE | _FALSE,
+    "dm.thinp_percent": _is_percentage(99),
+    "dm.thinp_metapercent": _is_percentage(99),
+    "dm.thinp_autoextend_threshold": _is_percentage(100),
+    "dm.thinp_autoextend_percent": _is_percentage(100),
+}
+_ACCEPTED = {
+    "dm.directlvm_device": "a block device",
+    "dm.directlvm_device_force": "true or false",
+    "dm.thinp_percent": "a percentage from 0 to 99",
+    "dm.thinp_metapercent": "a percentage from 0 to 99",
+    "dm.thinp_autoextend_threshold": "a percentage from 0 to 100",
+    "dm.thinp_autoextend_percent": "a percentage from 0 to 100",
+}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dmtui.deviceset.graph import Graph
+from dmtui.deviceset.optionrules import rule
 from dmtui.deviceset.options import Options
 from dmtui.deviceset.recognition import Recognition, limited_by_host, recognise
 from dmtui.deviceset.records import Records, read_records
@@ -100,6 +101,7 @@ def read_status(machine: Machine, graph: Graph, options: Options) -> StatusRepor
 
     Raises:
         NotAThinPoolError: the device of the pool's name is no thin pool.
+        BadUsageError: the options contradict each other.
         MachineError: the machine refuses.
     """
     name = pool_name(graph, options)
@@ -153,7 +155,7 @@ def _only_pool_target(name: str, targets: tuple[Target, ...]) -> Target:
 def _report(machine: Machine, options: Options, records: Records, pool: _Pool) -> StatusReport:
     device_mapper, data, metadata = machine.device_mapper, pool.data, pool.metadata
     versions = device_mapper.versions()
-    deferred = device_mapper.deferred_removal_supported()
+    ruling = rule(options, deferred_removal_supported=device_mapper.deferred_removal_supported())
     given = options if options.external_pool_name is None else Options()
     data_space, metadata_space, minimum = _spaces(options, pool)
     return StatusReport(
@@ -172,8 +174,8 @@ def _report(machine: Machine, options: Options, records: Records, pool: _Pool) -
         metadata=metadata_space,
         minimum_free_bytes=minimum,
         udev_sync_supported=device_mapper.udev_sync_supported(),
-        deferred_removal_enabled=deferred if options.deferred_removal is None else options.deferred_removal,
-        deferred_deletion_enabled=deferred if options.deferred_deletion is None else options.deferred_deletion,
+        deferred_removal_enabled=ruling.deferred_removal,
+        deferred_deletion_enabled=ruling.deferred_deletion,
         deferred_deleted_device_count=records.deleted_count,
         library_version=versions.library,
         driver_version=versions.driver,
