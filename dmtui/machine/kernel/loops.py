@@ -36,6 +36,7 @@ _CONFIG_TAIL = bytes(64)
 _DELETED = " (deleted)"
 _ATTEMPTS = 64
 _NODE_SECONDS = 5.0
+_UNBIND_SECONDS = 0.5
 
 
 class KernelLoops:
@@ -124,10 +125,19 @@ class KernelLoops:
         finally:
             if held is not None:
                 os.close(held)
+        self._wait_until_unbound(self._sysfs / Path(path).name)
 
     def refresh_capacity(self, path: str) -> None:
         """Let ``/dev/loopN`` take over the present size of its file; raises `DeviceMissingError` if it has none."""
         _control(path, _SET_CAPACITY, "taking over the size of its file")
+
+    def _wait_until_unbound(self, attributes: Path) -> None:
+        """Give udev, which looks at a new loop device for a moment, the time to let go; users hold on anyway."""
+        give_up_at = time.monotonic() + _UNBIND_SECONDS
+        while (attributes / "loop").exists() and time.monotonic() < give_up_at:
+            if any((attributes / "holders").iterdir()):
+                return
+            time.sleep(0.01)
 
     def _node(self, number: int) -> str:
         return str(self._devices / f"loop{number}")

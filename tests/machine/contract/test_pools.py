@@ -1,5 +1,8 @@
 """What a pool is on any machine: its table, its status, its messages."""
 
+import errno
+from dataclasses import replace
+
 import pytest
 
 from dmtui.machine.errors import (
@@ -141,8 +144,18 @@ def test_a_thin_device_takes_no_messages(rig):
         rig.mapper.message(rig.thin(1), "create_thin 2")
 
 
+def test_a_pool_cannot_be_made_read_only_on_metadata_that_is_still_blank(rig):
+    with pytest.raises(MachineError) as refused:
+        rig.pool(features=("read_only",))
+    assert refused.value.errno == errno.EPERM
+    assert rig.names() == set()
+
+
 def test_a_read_only_pool_takes_no_messages(rig):
-    pool = rig.pool(features=("read_only",))
+    pool = rig.pool()
+    table = replace(rig.pool_table(), features=("read_only",))
+    rig.mapper.load(pool, [table.target(131072)])
+    rig.mapper.resume(pool)
     assert PoolStatus.parse(rig.mapper.status(pool).targets[0].params).mode is PoolMode.READ_ONLY
     with pytest.raises(PoolRefusesError):
         rig.mapper.message(pool, "create_thin 0")
@@ -168,7 +181,7 @@ def test_the_transaction_id_and_the_ids_survive_deactivation(rig):
     rig.mapper.message(pool, "set_transaction_id 0 3")
     targets = rig.mapper.table(pool).targets
     paths = [str(rig.home / name) for name in ("metadata", "data")]
-    rig.mapper.remove(pool)
+    rig.mapper.remove(pool)  # its loop devices go with it
     metadata, data = (rig.machine.loops.attach(path) for path in paths)
     table = PoolTable(str(metadata.dev), str(data.dev), 128, 0)
     rig.mapper.create(pool, [table.target(targets[0].length_sectors)])

@@ -1,0 +1,193 @@
+"""What only the real kernel can show: hanging calls, races, silence on standard error, the cost of watching."""
+
+import fcntl
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dmtui.machine.errors import MachineError, NoDeviceMapperError, TimedOutError
+from dmtui.machine.kernel import KernelMachine, device_mapper, wire
+from dmtui.machine.kernel.libdevmapper import Library
+from dmtui.machine.kernel.probe import Presence, probe
+from dmtui.thinpool.table import PoolTable, Target, ThinTable
+
+pytestmark = pytest.mark.kernel
+MIB = 1 << 20
+
+
+@pytest.fixture
+def machine_kind():
+    return "kernel"
+
+
+@pytest.fixture
+def pool(machine, home):
+    """A small pool `dmtui-test-pool`."""
+    files, loops = machine.files, machine.loops
+    for name, size in (("data", 64 * MIB), ("metadata", 4 * MIB)):
+        files.make_sparse_file(str(home / name), size)
+    data, metadata = (loops.attach(str(home / name)) for name in ("data", "metadata"))
+    table = PoolTable(str(metadata.dev), str(data.dev), 128, 0)
+    machine.device_mapper.create("dmtui-test-pool", [table.target(131072)])
+    for loop in (data, metadata):
+        loops.release(loop)
+    return "dmtui-test-pool"
+
+
+def make_thin(machine, pool, thin_id) -> str:
+    mapper = machine.device_mapper
+    mapper.message(pool, f"create_thin {thin_id}")
+    table = ThinTable(str(mapper.info(pool).dev), thin_id)
+    mapper.create(f"dmtui-test-{thin_id}", [table.target(2048)])
+    return f"dmtui-test-{thin_id}"
+
+
+def seconds(work) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def test_device_mapper_is_found():
+    assert probe().presence is Presence.PRESENT
+
+
+def test_the_machine_is_described_by_its_kernel(machine):
+    assert machine.description == f"Linux {os.uname().release}"
+
+
+def test_the_versions_are_told_in_full(machine, pool):
+    versions = machine.device_mapper.versions()
+    assert versions.driver.count(".") == 2
+    assert versions.library.startswith("1.02.")
+    assert versions.library.endswith(")")
+    assert versions.thin_pool.count(".") == 2
+
+
+def test_udev_makes_the_node_before_the_creation_returns(machine, pool):
+    assert machine.device_mapper.udev_sync_supported()
+    assert Path(f"/dev/mapper/{pool}").exists()
+    machine.device_mapper.remove(pool)
+    assert not Path(f"/dev/mapper/{pool}").exists()
+
+
+def test_a_removal_that_hangs_is_given_up_and_the_resume_that_frees_it_gets_through(machine, pool):
+    thin = make_thin(machine, pool, 1)
+    mapper = machine.device_mapper
+    mapper.suspend(pool)
+    mapper.deadline_seconds = 1.0
+    with pytest.raises(TimedOutError):
+        mapper.remove(thin)
+    mapper.deadline_seconds = 30.0
+    mapper.resume(pool)
+    give_up_at = time.monotonic() + 10
+    while thin in {entry.name for entry in mapper.list_devices()} and time.monotonic() < give_up_at:
+        time.sleep(0.1)
+    assert {entry.name for entry in mapper.list_devices()} == {pool}
+
+
+def test_watching_goes_on_while_a_removal_hangs(machine, pool):
+    thin = make_thin(machine, pool, 1)
+    mapper = machine.device_mapper
+    mapper.suspend(pool)
+    mapper.deadline_seconds = 0.5
+    with ThreadPoolExecutor(1) as other:
+        removal = other.submit(mapper.remove, thin)
+        time.sleep(0.2)
+        started = time.monotonic()
+        assert mapper.status(pool).targets
+        assert time.monotonic() - started < 0.2
+        assert isinstance(removal.exception(), TimedOutError)
+    mapper.deadline_seconds = 30.0
+    mapper.resume(pool)
+
+
+def test_the_library_writes_nothing_to_standard_error(machine, pool, capfd):
+    mapper = machine.device_mapper
+    for text in ("bogus", "delete 99"):
+        with pytest.raises(MachineError):
+            mapper.message(pool, text)
+    with pytest.raises(MachineError):
+        mapper.create("dmtui-test-x", [Target(0, 8, "no-such-target", "")])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_udev_semaphore_stays_behind(machine, pool):
+    thin = make_thin(machine, pool, 1)
+    machine.device_mapper.remove(thin)
+    with pytest.raises(MachineError):
+        machine.device_mapper.remove(thin)
+    assert len(Path("/proc/sysvipc/sem").read_text().splitlines()) == 1  # the heading
+
+
+def test_without_the_library_everything_can_be_read_and_nothing_changed(pool, monkeypatch):
+    monkeypatch.setattr(device_mapper, "Library", lambda: Library(("libdmtui-none.so",)))
+    machine = KernelMachine()
+    mapper = machine.device_mapper
+    assert mapper.versions().library is None
+    assert not mapper.udev_sync_supported()
+    assert not mapper.deferred_removal_supported()
+    assert mapper.status(pool).targets
+    with pytest.raises(NoDeviceMapperError, match="not installed"):
+        mapper.message(pool, "create_thin 1")
+    machine.close()
+
+
+def test_racing_attachments_get_a_loop_device_each(machine, home):
+    paths = [str(home / f"race-{number}") for number in range(8)]
+    for path in paths:
+        machine.files.make_sparse_file(path, MIB)
+    with ThreadPoolExecutor(8) as racers:
+        loops = list(racers.map(lambda path: machine.loops.attach(path, autoclear=False), paths))
+    assert len({loop.path for loop in loops}) == 8
+    assert [loop.backing_path for loop in loops] == paths
+
+
+def test_a_kernel_without_loop_configure_binds_in_two_steps(machine, home):
+    path = str(home / "old")
+    machine.files.make_sparse_file(path, MIB)
+    machine.loops.has_configure = False
+    loop = machine.loops.attach(path)
+    assert loop.autoclear
+    assert loop.is_whole(machine.files.identify(path))
+    machine.loops.release(loop)
+
+
+def test_a_file_that_is_called_deleted_is_not_taken_for_one(machine, home):
+    path = str(home / "x (deleted)")
+    machine.files.make_sparse_file(path, MIB)
+    loop = machine.loops.attach(path, autoclear=False)
+    assert (loop.backing_path, loop.deleted) == (path, False)
+    machine.files.remove_file(path)
+    (found,) = [bound for bound in machine.loops.list_bound() if bound.path == loop.path]
+    assert (found.backing_path, found.deleted) == (path, True)
+
+
+def test_a_poll_costs_at_most_twice_a_bare_ioctl_loop(machine, pool, record_property):
+    names = [make_thin(machine, pool, thin_id) for thin_id in range(1, 25)] * 8
+    request = bytes(wire.request(1024, flags=wire.FLAG_NO_FLUSH))
+    number = wire.ioctl_number(wire.TABLE_STATUS)
+    node = os.open("/dev/mapper/control", os.O_RDWR)
+
+    def bare():
+        for name in names:
+            buffer = bytearray(request)
+            encoded = name.encode()
+            buffer[48 : 48 + len(encoded)] = encoded
+            fcntl.ioctl(node, number, buffer)
+
+    def ours():
+        status = machine.device_mapper.status
+        for name in names:
+            status(name)
+
+    costs = [(seconds(bare), seconds(ours)) for _ in range(15)]
+    os.close(node)
+    cheapest = min(cost[0] for cost in costs)
+    ratio = min(cost[1] for cost in costs) / cheapest
+    record_property("ratio", round(ratio, 2))
+    print(f"{len(names)} status calls: {ratio:.2f} x the bare loop's {cheapest * 1e6 / len(names):.1f} us each")
+    assert ratio <= 2
