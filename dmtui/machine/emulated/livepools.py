@@ -1,0 +1,145 @@
+"""The pools of the machine for the length of an operation: loaded, changed, written back with their events."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from dmtui.machine.emulated import devices
+from dmtui.machine.emulated.host import charge_metadata, fill, punch
+from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
+from dmtui.machine.emulated.pool import Host, Mode, Pool, load_state, save_state
+from dmtui.machine.emulated.stored import StoredNodes, load_metadata, save_metadata
+from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.table import THIN_POOL, PoolTable
+from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_BYTES, METADATA_BLOCK_SECTORS, SECTOR_BYTES
+
+_SMALLEST_BLOCKS = 12
+"""Metadata of 10 or 11 blocks can be formatted, but the first resume finds no room to grow the data."""
+
+
+class LivePools:
+    """Loads pools and keeps their metadata between the operations of this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, PoolMetadata] = {}
+
+    def forget(self) -> None:
+        """Drop what is kept: the store has changed under us."""
+        self._kept.clear()
+
+    def keep(self, metadata_id: int, metadata: PoolMetadata) -> None:
+        """Keep freshly formatted metadata."""
+        self._kept[metadata_id] = metadata
+
+    def metadata(self, connection: sqlite3.Connection, metadata_id: int) -> PoolMetadata:
+        """A pool's metadata."""
+        found = self._kept.get(metadata_id)
+        if found is None:
+            found = self._kept[metadata_id] = load_metadata(connection, metadata_id)
+        return found
+
+    @contextmanager
+    def open(self, connection: sqlite3.Connection, metadata_id: int) -> Generator[Pool, None, None]:
+        """A pool object, saved with its events when the operation is through."""
+        state = load_state(connection, metadata_id)
+        minor = connection.execute("SELECT minor FROM pools WHERE metadata_id = ?", (metadata_id,)).fetchone()[0]
+        assert state is not None  # noqa: S101 - an active pool has its row
+        metadata = self.metadata(connection, metadata_id)
+        nodes = metadata.blocks.nodes
+        relieve = nodes.relieve if isinstance(nodes, StoredNodes) else _nothing
+        pool = Pool(metadata, state, _host(connection, minor), relieve)
+        connection.execute("SAVEPOINT pool")
+        try:
+            yield pool
+        except MetadataFullError:
+            # The open transaction is thrown away; what was committed before stays.
+            connection.execute("ROLLBACK TO pool")
+            self._kept.pop(metadata_id, None)
+            pool.metadata = self.metadata(connection, metadata_id)
+            pool.operation_failed()
+        connection.execute("RELEASE pool")
+        self.save(connection, metadata_id, minor, pool)
+
+    def save(self, connection: sqlite3.Connection, metadata_id: int, minor: int, pool: Pool) -> None:
+        """Write back what changed."""
+        save_metadata(connection, metadata_id, pool.metadata)
+        save_state(connection, metadata_id, minor, pool.state)
+        inode = connection.execute("SELECT inode FROM metadata WHERE id = ?", (metadata_id,)).fetchone()[0]
+        charge_metadata(connection, inode, pool.metadata.blocks.space.state.used_blocks * METADATA_BLOCK_BYTES)
+        if pool.events:
+            connection.execute("UPDATE devices SET event_nr = event_nr + ? WHERE minor = ?", (pool.events, minor))
+            pool.events = 0
+
+    def drop_unused(self, connection: sqlite3.Connection) -> None:
+        """Let go of the pool objects that no table holds any more, with their last commit."""
+        unused = connection.execute(
+            "SELECT metadata_id FROM pools WHERE NOT EXISTS (SELECT 1 FROM targets t"
+            " WHERE t.metadata_id = pools.metadata_id AND t.type = ?)",
+            (THIN_POOL,),
+        ).fetchall()
+        for (metadata_id,) in unused:
+            with self.open(connection, metadata_id) as pool:
+                pool.commit()
+            connection.execute("DELETE FROM pools WHERE metadata_id = ?", (metadata_id,))
+
+    def commit(self, connection: sqlite3.Connection, minor: int) -> None:
+        """Commit a pool's metadata where there is something to commit."""
+        row = connection.execute("SELECT metadata_id FROM pools WHERE minor = ?", (minor,)).fetchone()
+        if row is not None:
+            with self.open(connection, row[0]) as pool:
+                pool.commit()
+
+    def resume(self, connection: sqlite3.Connection, minor: int, *, swapped: bool) -> int:
+        """Bring a pool under its live table; returns 0 or the errno with which its resume fails."""
+        target = devices.targets(connection, minor)[0]
+        assert target.metadata_id is not None  # noqa: S101 - a thin-pool target has metadata
+        table = PoolTable.parse(target.params)
+        data_dev, metadata_dev = (DeviceNumber.parse(text) for text in (table.data_device, table.metadata_device))
+        with self.open(connection, target.metadata_id) as pool:
+            block_sectors = pool.metadata.superblock.block_sectors
+            pool.state.requested_error_if_no_space = "error_if_no_space" in table.features
+            pool.state.low_water_blocks = table.low_water_mark_blocks
+            pool.state.discard = _discard(connection, table, data_dev, swapped)
+            asked = Mode.READ_ONLY if "read_only" in table.features else Mode.WRITE
+            metadata_blocks = (devices.size_sectors(connection, metadata_dev) or 0) // METADATA_BLOCK_SECTORS
+            if pool.metadata.metadata_total_blocks < _SMALLEST_BLOCKS and not pool.metadata.superblock.needs_check:
+                pool.operation_failed()
+                return 0
+            return pool.resume(
+                target.length_sectors // block_sectors,
+                min(metadata_blocks, MAX_METADATA_BLOCKS),
+                asked if swapped else None,
+            )
+
+
+def _nothing() -> None:
+    """A pool whose nodes are all in memory needs no relief."""
+
+
+def _discard(connection: sqlite3.Connection, table: PoolTable, data_dev: DeviceNumber, _: bool) -> str:
+    if "ignore_discard" in table.features:
+        return "ignore_discard"
+    # Passdown goes off by itself where the data device cannot discard (a zero target, for one).
+    if "no_discard_passdown" in table.features or devices.storage(connection, data_dev) is None:
+        return "no_discard_passdown"
+    return "discard_passdown"
+
+
+def _host(connection: sqlite3.Connection, minor: int) -> Host:
+    """What stands under a pool's data device: a file with its holes, or nothing that needs space."""
+    table = devices.targets(connection, minor) or devices.targets(connection, minor, live=False)
+    words = PoolTable.parse(table[0].params) if table and table[0].type == THIN_POOL else None
+    place = words and devices.storage(connection, DeviceNumber.parse(words.data_device))
+    if words is None or place is None:
+        return Host(lambda _, count: count, lambda _, __: None)
+    inode, offset_bytes, block_bytes = place[0], place[1] * SECTOR_BYTES, words.block_bytes
+
+    def fill_blocks(first: int, count: int) -> int:
+        return fill(connection, inode, offset_bytes + first * block_bytes, count * block_bytes) // block_bytes
+
+    def punch_blocks(first: int, count: int) -> None:
+        punch(connection, inode, offset_bytes + first * block_bytes, count * block_bytes)
+
+    return Host(fill_blocks, punch_blocks)
