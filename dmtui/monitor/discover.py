@@ -24,7 +24,7 @@ from dmtui.thinpool.units import sectors_to_bytes
 
 _TABLE_AGE_POLLS = 10
 """A thin device's table is read again after so many polls: it changes only by a reload of its owner."""
-_LOOP_MAJOR = 7
+_FAILED_TABLES = ("Fail", "-")
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class _Thin:
 
     info: DeviceInfo
     target: Target
-    table: ThinTable
+    thin_id: int | None
 
 
 @dataclass(slots=True)
@@ -85,19 +85,24 @@ class Discoverer:
             if target.type == THIN_POOL:
                 pools.append(reading)
             elif target.type == THIN:
-                table = self._thin_table(reading.info, target)
-                thins.setdefault(table.pool_device, []).append(_Thin(reading.info, target, table))
+                pool_device, thin_id = self._place(reading.info, target)
+                thins.setdefault(pool_device, []).append(_Thin(reading.info, target, thin_id))
 
-    def _thin_table(self, info: DeviceInfo, target: Target) -> ThinTable:
+    def _place(self, info: DeviceInfo, target: Target) -> tuple[str, int | None]:
+        """The pool's number and the id in it of a thin device."""
         key = (info.name, f"{info.dev} {info.uuid} {info.event_nr}", target.length_sectors + target.start_sectors)
         kept = self._tables.get(key)
         if kept is not None:
-            return kept[0]
+            return kept[0].pool_device, kept[0].thin_id
         for line in self.machine.device_mapper.table(info.name).targets:
             if line.type == THIN and line.start_sectors == target.start_sectors:
+                if line.params.strip() in _FAILED_TABLES:
+                    # A failed pool's thin devices do not even tell their table: what they stand on is left.
+                    beneath = self.machine.device_mapper.dependencies(info.name)
+                    return (str(beneath[0]) if beneath else "", None)
                 table = ThinTable.parse(line.params)
                 self._tables[key] = (table, self._poll)
-                return table
+                return table.pool_device, table.thin_id
         raise DeviceMissingError(f"device {info.name}", "was replaced while it was read")
 
     def _build(
@@ -215,7 +220,9 @@ def _pool(reading: DeviceReading, table: PoolTable, thins: list[_Thin], beneath:
         open_count=info.open_count,
         event_nr=info.event_nr,
         suspended=info.suspended,
-        devices=tuple(sorted(devices, key=lambda device: (device.thin_id, device.name))),
+        devices=tuple(
+            sorted(devices, key=lambda device: (-1 if device.thin_id is None else device.thin_id, device.name))
+        ),
         findings=tuple(_findings(status, data_backing, metadata_backing)),
     )
 
@@ -227,7 +234,7 @@ def _device(thin: _Thin, owner: Owner, pool_name: str) -> ThinDevice:
         name=info.name,
         display_name=_device_display_name(info.name, owner, pool_name),
         dev=str(info.dev),
-        thin_id=thin.table.thin_id,
+        thin_id=thin.thin_id,
         size_bytes=sectors_to_bytes(thin.target.length_sectors),
         mapped_bytes=status.mapped_bytes,
         highest_mapped_sector=status.highest_mapped_sector,

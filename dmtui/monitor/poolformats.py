@@ -115,7 +115,7 @@ def _pool_row(pool: Pool) -> tuple[str, ...]:
 
 def _device_lines(pool: Pool) -> list[str]:
     return [
-        f"  {device.thin_id:>8}  {printable(device.display_name)}  {format_size(device.size_bytes)}, "
+        f"  {'?' if device.thin_id is None else device.thin_id:>8}  {printable(device.display_name)}  {format_size(device.size_bytes)}, "
         f"{'failed' if device.failed else _size(device.mapped_bytes) + ' mapped'}, open {device.open_count}"
         for device in pool.devices
     ]

@@ -70,7 +70,7 @@ class ThinDevice:
         name: device-mapper name.
         display_name: name its owner uses (LVM's ``vg/lv``; otherwise the name without the graph's prefix).
         dev: ``MAJ:MIN``.
-        thin_id: its id in the pool.
+        thin_id: its id in the pool; None when the device failed before we had seen it.
         size_bytes: virtual size.
         mapped_bytes: bytes with a block behind them; None when the device failed.
         highest_mapped_sector: None when nothing is mapped, or unknown.
@@ -81,7 +81,7 @@ class ThinDevice:
     name: str
     display_name: str
     dev: str
-    thin_id: int
+    thin_id: int | None
     size_bytes: int
     mapped_bytes: int | None
     highest_mapped_sector: int | None

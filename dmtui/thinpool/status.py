@@ -171,7 +171,7 @@ class ThinStatus:
     Attributes:
         mapped_sectors: sectors with a block behind them; None when the device failed.
         highest_mapped_sector: None when nothing is mapped or the device failed.
-        failed_word: ``Fail`` or ``Error`` when the kernel printed just that.
+        failed_word: ``Fail``, ``Error`` or ``-`` (not open in its pool) when the kernel printed just that.
     """
 
     mapped_sectors: int | None
@@ -196,7 +196,7 @@ class ThinStatus:
             MalformedError: the words are none that a kernel prints.
         """
         words = params.split()
-        if words in (["Fail"], ["Error"]):
+        if words in (["Fail"], ["Error"], ["-"]):
             return cls(None, None, words[0])
         if len(words) != 2 or not words[0].isdigit() or not (words[1] == "-" or words[1].isdigit()):
             raise MalformedError(f"thin status {params!r}", "is not mapped sectors and highest mapped sector")

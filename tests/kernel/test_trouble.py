@@ -72,7 +72,8 @@ def test_a_failed_pool_is_listed_with_the_others(failed_pool):
     done = dmtui("pools", "--format", "json")
     (pool,) = [pool for pool in json.loads(done.stdout) if pool["name"] == failed_pool]
     assert (pool["mode"], pool["data"]["used"]) == ("Fail", None)
-    assert pool["devices"][0]["mapped"] is None
+    (device,) = pool["devices"]
+    assert (device["mapped"], device["thin_id"]) == (None, None)
     assert "Fail" in dmtui("pools").stdout
 
 

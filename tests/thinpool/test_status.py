@@ -126,7 +126,7 @@ def test_any_text_is_parsed_or_refused_but_never_crashes(text):
             assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("line", ["0 -", "128 127", "10240 20479", "Fail"])
+@pytest.mark.parametrize("line", ["0 -", "128 127", "10240 20479", "Fail", "Error", "-"])
 def test_a_thin_line_is_printed_back(line):
     assert str(ThinStatus.parse(line)) == line
 
