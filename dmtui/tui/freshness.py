@@ -1,0 +1,77 @@
+"""How fresh the figures on the screen are: live, paused, late or failing; an old figure never looks like a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from dmtui.monitor.poller import PollFailed
+from dmtui.monitor.sample import Sample
+
+LATE_INTERVALS = 3
+"""A poll is late when it has been in flight for so many intervals."""
+_LATE_AT_LEAST_SECONDS = 1.0
+_LATE_AT_MOST_SECONDS = 10.0
+
+
+class Flow(Enum):
+    """What the stream of samples does."""
+
+    WAITING = "first poll"
+    LIVE = "LIVE"
+    PAUSED = "PAUSED"
+    LATE = "STALE"
+    FAILING = "FAILING"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """The state of the stream at one instant.
+
+    Attributes:
+        interval_seconds: between the starts of two polls.
+        sample_at: when the sample shown was taken; None before the first.
+        age_seconds: its age.
+        silent_seconds: how long the machine has not answered, whole seconds.
+        error: what the newest poll said instead of a sample.
+    """
+
+    flow: Flow
+    interval_seconds: float
+    sample_at: float | None = None
+    age_seconds: int = 0
+    silent_seconds: int = 0
+    error: str = ""
+
+    @property
+    def stale(self) -> bool:
+        """Whether the figures must be marked as old."""
+        return self.flow in (Flow.LATE, Flow.FAILING)
+
+
+def judge(
+    now: float,
+    interval_seconds: float,
+    *,
+    sample: Sample | None,
+    failure: PollFailed | None,
+    waiting_since: float | None,
+    paused: bool,
+) -> Freshness:
+    """The state of the stream: late outranks failing, failing outranks paused."""
+    sample_at = None if sample is None else sample.taken_at
+    age_seconds = 0 if sample is None else max(0, int(now - sample.taken_at))
+    late_after = min(_LATE_AT_MOST_SECONDS, max(_LATE_AT_LEAST_SECONDS, LATE_INTERVALS * interval_seconds))
+    silent = 0.0 if waiting_since is None else now - waiting_since
+    if silent > late_after:
+        flow = Flow.LATE
+    elif failure is not None:
+        flow = Flow.FAILING
+    elif paused:
+        flow = Flow.PAUSED
+    elif sample is None:
+        flow = Flow.WAITING
+    else:
+        flow = Flow.LIVE
+    error = "" if failure is None else failure.message
+    return Freshness(flow, interval_seconds, sample_at, age_seconds, int(silent), error)

@@ -1,0 +1,60 @@
+"""The signs that the dashboard draws with: one set for terminals with Unicode, one for those without."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """A set of signs, each one cell wide.
+
+    Attributes:
+        bar_full: a filled cell of a gauge.
+        bar_parts: partly filled cells, emptiest first; empty where the set has none.
+        bar_free: a free cell of a gauge.
+        bar_mark: a free cell at a threshold.
+        bar_reserve: a cell that is taken by the kernel's hidden reserve.
+        thin_full, thin_free: the same for the small gauges in tables.
+        levels: heights of a history line, lowest first.
+        guide: a threshold in an empty cell of a history line.
+    """
+
+    ok: str
+    warn: str
+    crit: str
+    unknown: str
+    cursor: str
+    ellipsis: str
+    dot: str
+    up: str
+    down: str
+    bar_full: str
+    bar_parts: str
+    bar_free: str
+    bar_mark: str
+    bar_reserve: str
+    thin_full: str
+    thin_free: str
+    levels: str
+    guide: str
+
+
+UNICODE = Glyphs(
+    ok="●", warn="▲", crit="✖", unknown="?", cursor="▶", ellipsis="…", dot="·", up="▲", down="▼",
+    bar_full="█", bar_parts="▏▎▍▌▋▊▉", bar_free="─", bar_mark="┼", bar_reserve="▒",
+    thin_full="━", thin_free="─", levels="▁▂▃▄▅▆▇█", guide="╌",
+)  # fmt: skip
+ASCII = Glyphs(
+    ok="o", warn="!", crit="X", unknown="?", cursor=">", ellipsis="~", dot="-", up="^", down="v",
+    bar_full="#", bar_parts="", bar_free=".", bar_mark="|", bar_reserve="%",
+    thin_full="=", thin_free=".", levels="_.:-=+*#", guide="-",
+)  # fmt: skip
+
+
+def needs_ascii(environment: Mapping[str, str], encoding: str) -> bool:
+    """Whether the terminal cannot be trusted with Unicode: its locale is another, or it is a console."""
+    if environment.get("TERM", "") in ("linux", "dumb"):
+        return True
+    return encoding.lower().replace("-", "").replace("_", "") != "utf8"

@@ -1,0 +1,161 @@
+"""The space of a pool: data and metadata as gauges, their figures, and their short history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dmtui.monitor.sample import Pool, Space
+from dmtui.tui.figures import (
+    DATA_THRESHOLDS,
+    METADATA_THRESHOLDS,
+    Density,
+    Level,
+    Look,
+    age,
+    data_level,
+    metadata_level,
+    percent,
+)
+from dmtui.tui.history import Trend
+from dmtui.tui.lines import Line, Span, crop, line, spread, width_of
+from dmtui.tui.paint.gauge import bar, chart
+
+_LABEL_WIDTH = 10
+_ROOMY_CHART_ROWS = 8
+_AXIS_WIDTH = 5
+_COMPACT_TREND_WIDTH = 24
+_RESERVE_FROM_WIDTH = 90
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceView:
+    """What the panel shows."""
+
+    pool: Pool
+    data_trend: Trend
+    metadata_trend: Trend
+
+
+@dataclass(frozen=True, slots=True)
+class _Gauge:
+    title: str
+    space: Space
+    level: Level | None
+    trend: Trend
+    role: str
+    thresholds: tuple[float, ...]
+    reserve_bytes: int = 0
+
+    @property
+    def reserve(self) -> float:
+        return self.reserve_bytes / self.space.total_bytes if self.space.total_bytes else 0.0
+
+    @property
+    def live(self) -> float | None:
+        used = self.space.used_fraction
+        return None if used is None else max(0.0, used - self.reserve)
+
+    @property
+    def fill_role(self) -> str:
+        return self.role if self.level in (None, Level.OK) else self.level.role
+
+    @property
+    def guides(self) -> tuple[float, ...]:
+        """The thresholds as the history has them: of all, with the reserve counted as used."""
+        return tuple(self.reserve + threshold * (1 - self.reserve) for threshold in self.thresholds[1:])
+
+
+def space_lines(view: SpaceView, look: Look, width: int) -> list[Line]:
+    """The panel's lines: two a gauge in a compact screen, four in a normal one, a chart in a roomy one."""
+    pool = view.pool
+    gauges = (
+        _Gauge("Data", pool.data, data_level(pool), view.data_trend, "data", DATA_THRESHOLDS),
+        _Gauge(
+            "Metadata",
+            pool.metadata,
+            metadata_level(pool),
+            view.metadata_trend,
+            "meta",
+            METADATA_THRESHOLDS,
+            pool.metadata_reserve_bytes or 0,
+        ),
+    )
+    if look.density is Density.COMPACT:
+        return [spans for gauge in gauges for spans in _compact(gauge, look, width)]
+    first, second = (_full(gauge, look, width) for gauge in gauges)
+    return [*first, (), *second]
+
+
+def _verdict(gauge: _Gauge, look: Look) -> Line:
+    share = Span(f"{percent(gauge.space.used_fraction):>7}", "strong")
+    if gauge.level is None:
+        return (share, Span("  "), Span(f"{look.glyphs.unknown} unknown", "warn"))
+    word = f"{gauge.level.sign(look.glyphs)} {gauge.level.word:<5}"
+    return (share, Span("  "), Span(word, gauge.level.role))
+
+
+def _amount(gauge: _Gauge, look: Look) -> Line:
+    space = gauge.space
+    return line(
+        Span(look.size(space.used_bytes), "strong"),
+        Span(" used of ", "muted"),
+        Span(look.size(space.total_bytes)),
+    )
+
+
+def _available(gauge: _Gauge, look: Look) -> Line:
+    return line(Span(look.size(gauge.space.available_bytes), "strong"), Span(" available", "muted"))
+
+
+def _bar(gauge: _Gauge, look: Look, width: int) -> Line:
+    return bar(gauge.live, width, look.glyphs, gauge.fill_role, thresholds=gauge.thresholds, reserve=gauge.reserve)
+
+
+def _compact(gauge: _Gauge, look: Look, width: int) -> list[Line]:
+    verdict = _verdict(gauge, look)
+    label = Span(f"{gauge.title:<{_LABEL_WIDTH}}", "accent")
+    bar_width = max(8, width - _LABEL_WIDTH - width_of(verdict) - 1)
+    head = (label, *_bar(gauge, look, bar_width), Span(" "), *verdict)
+    figures = [Span(" " * _LABEL_WIDTH), *_amount(gauge, look), Span("  "), *_available(gauge, look)]
+    if gauge.reserve_bytes and width >= _RESERVE_FROM_WIDTH:
+        figures += [Span(f"  {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} reserve", "reserve")]
+    room = min(_COMPACT_TREND_WIDTH, width - width_of(figures) - 2)
+    trend = chart(gauge.trend, room, 1, look.glyphs, gauge.fill_role)[0] if room > 4 else ()
+    return [crop(head, width), spread(figures, trend, width)]
+
+
+def _full(gauge: _Gauge, look: Look, width: int) -> list[Line]:
+    title = [Span(gauge.title, "accent")]
+    if gauge.reserve_bytes:
+        reserve = f"   {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} kernel reserve"
+        title.append(Span(reserve, "reserve"))
+    lines = [
+        spread(title, _verdict(gauge, look), width),
+        _bar(gauge, look, width),
+        spread(_amount(gauge, look), _available(gauge, look), width),
+    ]
+    if look.density is Density.ROOMY:
+        return lines + _history(gauge, look, width)
+    label = f"  {_span(gauge.trend, width - 14)}"
+    trend = chart(gauge.trend, max(1, width - 14), 1, look.glyphs, gauge.fill_role)[0]
+    return [*lines, crop((*trend, Span(f"{label:>14}", "faint")), width)]
+
+
+def _history(gauge: _Gauge, look: Look, width: int) -> list[Line]:
+    rows = chart(
+        gauge.trend, max(1, width - _AXIS_WIDTH), _ROOMY_CHART_ROWS, look.glyphs, gauge.fill_role, guides=gauge.guides
+    )
+    labels = ["100", *[""] * (_ROOMY_CHART_ROWS - 2), "0"]
+    lines: list[Line] = [
+        (Span(f"{label:>{_AXIS_WIDTH - 1}} ", "faint"), *row) for label, row in zip(labels, rows, strict=True)
+    ]
+    right = Span(f"% of all, {_span(gauge.trend, width - _AXIS_WIDTH)}", "faint")
+    return [*lines, spread((), (right,), width)]
+
+
+def _span(trend: Trend, width: int) -> str:
+    """The time that the drawn points span, coarse, so that it does not change with every sample."""
+    seconds = trend.newest(max(1, width)).seconds
+    if seconds < 60:
+        return "last minute"
+    return f"last {age(seconds // 60 * 60)}"

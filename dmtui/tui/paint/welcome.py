@@ -1,0 +1,45 @@
+"""What is said when there is no pool to show."""
+
+from __future__ import annotations
+
+from dmtui.thinpool.text import printable
+from dmtui.tui.figures import Look
+from dmtui.tui.freshness import Flow
+from dmtui.tui.lines import Line, Span, crop, width_of
+from dmtui.tui.paint.header import TopView
+
+
+def welcome_lines(view: TopView, look: Look, width: int) -> list[Line]:
+    """A friendly text in the middle: what was looked for, and what can be done."""
+    if view.freshness.sample_at is None:
+        return _middle(_waiting(view), look, width)
+    emulated = view.machine == "emulated"
+    text: list[Line] = [
+        (Span("No thin pool on this machine", "strong"),),
+        (),
+        (Span(f"Looked at every device-mapper device of {printable(view.description) or view.machine}.", "muted"),),
+        (Span("The screen fills by itself as soon as a pool appears.", "muted"),),
+        (),
+    ]
+    if emulated:
+        text.append((Span("This machine is emulated: start over with another ", "muted"), Span("--emulated-dir DIR")))
+    else:
+        text += [
+            (Span("Pools show up when Docker, containerd, LVM or dmtui activates one.", "muted"),),
+            (Span("To try everything without one: ", "muted"), Span("dmtui --machine emulated")),
+        ]
+    return _middle(text, look, width)
+
+
+def _waiting(view: TopView) -> list[Line]:
+    if view.freshness.flow is Flow.FAILING:
+        return [(Span("The machine cannot be read", "crit"),), (), (Span(printable(view.freshness.error)),)]
+    return [(Span("Asking the machine ...", "strong"),)]
+
+
+def _middle(text: list[Line], look: Look, width: int) -> list[Line]:
+    lines: list[Line] = [(), (), ()]
+    for spans in text:
+        kept = crop(spans, width, look.glyphs.ellipsis)
+        lines.append((Span(" " * max(0, (width - width_of(kept)) // 2)), *kept))
+    return lines

@@ -1,0 +1,53 @@
+"""The help of the overview: every action of the registry, and what each figure means and where it comes from."""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.screen import Screen
+
+from dmtui.tui.figures import Look
+from dmtui.tui.paint.help import figures_lines, keys_lines
+from dmtui.tui.widgets.panel import Panel
+
+
+class HelpScreen(Screen[None]):
+    """Covers the overview, which draws nothing meanwhile."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,f1,enter", "close", "Close"),
+        Binding("down,j", "scroll_by(1)", "Down"),
+        Binding("up,k", "scroll_by(-1)", "Up"),
+    ]
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+
+    def compose(self) -> ComposeResult:
+        """Two panels that scroll together."""
+        with VerticalScroll(id="help"), Container(id="help-columns"):
+            yield Panel(keys_lines, id="help-keys", classes="help-box")
+            yield Panel(figures_lines, id="help-figures", classes="help-box")
+
+    def on_mount(self) -> None:
+        """Fill the panels."""
+        for name, title in (("#help-keys", "Keys"), ("#help-figures", "What the figures mean")):
+            panel = cast("Panel[object]", self.query_one(name))
+            panel.entitle(title)
+            panel.show((), self._look)
+
+    def on_resize(self) -> None:
+        """Side by side where there is room."""
+        self.set_class(self.size.width >= 110, "-wide")
+
+    def action_close(self) -> None:
+        """Back to the overview."""
+        self.dismiss(None)
+
+    def action_scroll_by(self, lines: int) -> None:
+        """Scroll."""
+        self.query_one("#help", VerticalScroll).scroll_relative(y=lines, animate=False)

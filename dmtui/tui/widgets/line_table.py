@@ -1,0 +1,305 @@
+"""A table on the line API: cursor, sorting and filtering over thousands of rows; draws what is visible and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rich.style import Style
+from textual.content import Content
+from textual.events import Click, Resize
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from dmtui.tui.actions import Scope, bindings
+from dmtui.tui.figures import Density, Look
+from dmtui.tui.lines import Align, Line, Span, crop, fit, width_of
+from dmtui.tui.widgets.columns import fit_columns
+from dmtui.tui.widgets.panel import ROLE_CLASSES, role_styles, strip_of
+
+Row = TypeVar("Row")
+_GUTTER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """A column of a table.
+
+    Attributes:
+        key: its name in the program.
+        title: its header.
+        width: cells; the least that it takes when it grows.
+        paint: makes a row's cell in so many cells.
+        sort: what rows are ordered by; None where ordering makes no sense.
+        grows: takes what the others leave.
+        needs: narrowest table that shows it.
+        wide: from which table width on it takes how many cells instead.
+        descending: whether sorting starts with the greatest.
+    """
+
+    key: str
+    title: str
+    width: int
+    paint: Callable[[Row, Look, int], Line]
+    sort: Callable[[Row], Any] | None = None
+    align: Align = "left"
+    grows: bool = False
+    needs: int = 0
+    wide: tuple[int, int] = (0, 0)
+    descending: bool = False
+
+
+class LineTable(ScrollView, Generic[Row], can_focus=True):
+    """Rows with a key each; the cursor stays on its key while rows come, go and change places."""
+
+    BINDINGS = bindings(Scope.TABLE)
+    COMPONENT_CLASSES = ROLE_CLASSES | {"line-table--header", "line-table--cursor"}
+    DEFAULT_CSS = """
+    LineTable { width: 1fr; height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
+    """
+
+    class Highlighted(Message):
+        """The cursor came to a row."""
+
+        def __init__(self, table: LineTable[Any], key: str) -> None:
+            super().__init__()
+            self.table, self.key = table, key
+
+        @property
+        def control(self) -> LineTable[Any]:
+            """The table."""
+            return self.table
+
+    class Chosen(Highlighted):
+        """The row under the cursor was chosen with enter."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column[Row]],
+        key: Callable[[Row], str],
+        search: Callable[[Row], str],
+        *,
+        name_of_rows: str,
+        empty: str,
+        id: str,  # noqa: A002 - Textual's word
+    ) -> None:
+        super().__init__(id=id)
+        self._all_columns = tuple(columns)
+        self._columns: list[tuple[Column[Row], int]] = []
+        self._key, self._search = key, search
+        self._name_of_rows, self._empty = name_of_rows, empty
+        self._look = Look()
+        self._rows: Sequence[Row] = ()
+        self._shown: list[Row] = []
+        self._cursor_key: str | None = None
+        self._cursor = 0
+        self._filter = ""
+        self._sort: Column[Row] | None = None
+        self._reverse = False
+        self._title = ""
+
+    @property
+    def cursor_key(self) -> str | None:
+        """Key of the row under the cursor."""
+        return self._key(self._shown[self._cursor]) if self._shown else None
+
+    @property
+    def shown_rows(self) -> Sequence[Row]:
+        """The rows that pass the filter, in their order."""
+        return self._shown
+
+    @property
+    def filter_text(self) -> str:
+        """What rows must contain."""
+        return self._filter
+
+    @property
+    def sort_title(self) -> str:
+        """Header of the column that rows are ordered by; empty in the order they came."""
+        return self._sort.title if self._sort else ""
+
+    def show_rows(self, rows: Sequence[Row], look: Look) -> None:
+        """Show these rows; draws nothing when they are the same as before."""
+        same_look = look == self._look
+        self._look = look
+        if same_look and rows == self._rows:
+            return
+        self._rows = rows
+        self._arrange(everything=not same_look)
+
+    def filter(self, text: str) -> None:
+        """Show only rows that contain the text, whatever its case."""
+        self._filter = text.casefold()
+        self._arrange()
+
+    def cycle_sort(self) -> None:
+        """Order by the next column that can be ordered by; after the last one, as the rows came."""
+        able: list[Column[Row] | None] = [None, *(c for c, _ in self._columns if c.sort is not None)]
+        index = able.index(self._sort) if self._sort in able else 0
+        self._order_by(able[(index + 1) % len(able)])
+
+    def move_to(self, key: str | None) -> None:
+        """Put the cursor on a row, if it is there."""
+        for index, row in enumerate(self._shown):
+            if self._key(row) == key:
+                self._place(index, announce=False)
+                return
+
+    def action_cursor_down(self) -> None:
+        """One row down."""
+        self._place(self._cursor + 1)
+
+    def action_cursor_up(self) -> None:
+        """One row up."""
+        self._place(self._cursor - 1)
+
+    def action_page_down(self) -> None:
+        """One page down."""
+        self._place(self._cursor + max(1, self._page_rows))
+
+    def action_page_up(self) -> None:
+        """One page up."""
+        self._place(self._cursor - max(1, self._page_rows))
+
+    def action_first(self) -> None:
+        """To the first row."""
+        self._place(0)
+
+    def action_last(self) -> None:
+        """To the last row."""
+        self._place(len(self._shown) - 1)
+
+    def action_choose(self) -> None:
+        """Choose the row under the cursor."""
+        if self.cursor_key is not None:
+            self.post_message(self.Chosen(self, self.cursor_key))
+
+    def on_click(self, event: Click) -> None:
+        """A click on a header orders by it, one on a row puts the cursor there."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        if offset.y > 0:
+            index = self.scroll_offset.y + offset.y - 1
+            if index < len(self._shown):
+                self._place(index)
+            return
+        left = _GUTTER
+        for column, width in self._columns:
+            if left <= offset.x < left + width and column.sort is not None:
+                self._order_by(column)
+            left += width + 1
+
+    def on_resize(self, event: Resize) -> None:
+        """Columns are fitted anew."""
+        self._fit()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the header, a row, or what is said when there is none."""
+        width = self.size.width
+        if y == 0:
+            return self._header(width)
+        index = self.scroll_offset.y + y - 1
+        if index < len(self._shown):
+            return self._row(index, width)
+        spans: Line = ()
+        if y == 1 and not self._shown:
+            text = f"no {self._name_of_rows} matches the filter" if self._rows and self._filter else self._empty
+            spans = (Span(" " * _GUTTER), Span(text, "muted"))
+        return strip_of(crop(spans, width), width, role_styles(self), self.rich_style)
+
+    @property
+    def _page_rows(self) -> int:
+        return self.size.height - 2
+
+    def _order_by(self, column: Column[Row] | None) -> None:
+        if column is not None and column is self._sort:
+            self._reverse = not self._reverse
+        else:
+            self._reverse = column is not None and column.descending
+        self._sort = column
+        self._arrange(everything=True)
+
+    def _arrange(self, everything: bool = False) -> None:
+        before, key = self._shown, self.cursor_key
+        rows = (
+            [row for row in self._rows if self._filter in self._search(row).casefold()]
+            if self._filter
+            else [*self._rows]
+        )
+        if self._sort is not None and self._sort.sort is not None:
+            rows.sort(key=self._sort.sort, reverse=self._reverse)
+        self._shown = rows
+        self._retitle()
+        if key is not None and not (self._cursor < len(rows) and self._key(rows[self._cursor]) == key):
+            found = next((index for index, row in enumerate(rows) if self._key(row) == key), None)
+            self._cursor = min(self._cursor, max(0, len(rows) - 1)) if found is None else found
+        if everything or len(before) != len(rows):
+            self._fit()
+        else:
+            first = self.scroll_offset.y
+            for index in range(first, min(len(rows), first + self.size.height)):
+                if rows[index] != before[index]:
+                    self.refresh_line(index + 1)
+        if self.cursor_key is not None and self.cursor_key != key:
+            self.post_message(self.Highlighted(self, self.cursor_key))
+
+    def _fit(self) -> None:
+        width = self.size.width
+        self._columns = fit_columns(self._all_columns, width - _GUTTER)
+        self.virtual_size = Size(width, len(self._shown) + 1)
+        self.refresh()
+
+    def _retitle(self) -> None:
+        total, shown = len(self._rows), len(self._shown)
+        count = f"{shown} of {total}" if self._filter else str(total)
+        title = f"{self._name_of_rows[0].upper()}{self._name_of_rows[1:]}s {count}"
+        if self._look.density is Density.COMPACT:
+            title = f" {title} "
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)
+
+    def _place(self, index: int, announce: bool = True) -> None:
+        index = max(0, min(index, len(self._shown) - 1))
+        if index == self._cursor or not self._shown:
+            return
+        self.refresh_line(self._cursor + 1)
+        self.refresh_line(index + 1)
+        self._cursor = index
+        top, page = self.scroll_offset.y, max(1, self.size.height - 1)
+        if index < top:
+            self.scroll_to(y=index, animate=False)
+        elif index >= top + page:
+            self.scroll_to(y=index - page + 1, animate=False)
+        if announce:
+            self.post_message(self.Highlighted(self, self._key(self._shown[index])))
+
+    def _header(self, width: int) -> Strip:
+        style = self.get_component_rich_style("line-table--header")
+        cells = " " * _GUTTER
+        for column, room in self._columns:
+            title = column.title
+            if column is self._sort:
+                glyphs = self._look.glyphs
+                title = f"{title}{glyphs.down if self._reverse else glyphs.up}"
+            cells += fit(title, room, column.align) + " "
+        return strip_of((Span(cells, "header"),), width, {"header": style}, style)
+
+    def _row(self, index: int, width: int) -> Strip:
+        here = index == self._cursor
+        row, look = self._shown[index], self._look
+        spans: list[Span] = [Span(f"{look.glyphs.cursor} " if here else "  ", "accent")]
+        for column, room in self._columns:
+            cell = crop(column.paint(row, look, room), room, look.glyphs.ellipsis)
+            gap = Span(" " * (room - width_of(cell)))
+            spans += [gap, *cell, Span(" ")] if column.align == "right" else [*cell, gap, Span(" ")]
+        styles = role_styles(self)
+        if not here:
+            return strip_of(tuple(spans), width, styles, self.rich_style)
+        cursor = self.get_component_rich_style("line-table--cursor")
+        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
+        return strip_of(tuple(spans), width, {role: style + over for role, style in styles.items()}, cursor)

@@ -1,0 +1,99 @@
+"""A panel: draws the lines of one painter on the line API and repaints only the lines that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from dmtui.tui.figures import Look
+from dmtui.tui.lines import ROLES, Line
+
+Value = TypeVar("Value")
+Painter = Callable[[Value, Look, int], list[Line]]
+
+ROLE_CLASSES = {f"role--{role}" for role in ROLES}
+
+
+def role_styles(widget: Widget) -> dict[str, Style]:
+    """The style of every role on that widget, as the stylesheet has it."""
+    return {role: widget.get_component_rich_style(f"role--{role}") for role in ROLES}
+
+
+def strip_of(spans: Line, width: int, styles: dict[str, Style], base: Style) -> Strip:
+    """A line of exactly that many cells."""
+    segments = [Segment(span.text, styles[span.role]) for span in spans]
+    return Strip(segments).adjust_cell_length(width, base)
+
+
+class Panel(Widget, Generic[Value]):
+    """Shows one value through its painter; its height follows the number of lines."""
+
+    COMPONENT_CLASSES = ROLE_CLASSES
+    DEFAULT_CSS = """
+    Panel { height: auto; width: 1fr; }
+    """
+
+    def __init__(self, paint: Painter[Value], *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._paint = paint
+        self._value: Value | None = None
+        self._look = Look()
+        self._lines: list[Line] = []
+        self._painted_width = -1
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines at present, for tests."""
+        return self._lines
+
+    @property
+    def value(self) -> Value | None:
+        """What is shown."""
+        return self._value
+
+    def show(self, value: Value, look: Look) -> None:
+        """Show a value; paints nothing when its lines are the same as before."""
+        self._value, self._look = value, look
+        width = self.content_size.width
+        if width <= 0:
+            return
+        before = self._lines
+        self._repaint(width)
+        if len(before) != len(self._lines):
+            self.refresh(layout=True)
+            return
+        changed = [y for y, spans in enumerate(self._lines) if spans != before[y]]
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def entitle(self, title: str) -> None:
+        """Put a title into the border, as text: a name in it is never read as markup."""
+        if self._title != title:
+            self._title = title
+            self.border_title = Content(title)
+
+    _title = ""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many rows as there are lines."""
+        self._repaint(width)
+        return len(self._lines)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        width = self.content_size.width
+        if width != self._painted_width:
+            self._repaint(width)
+        spans: Line = self._lines[y] if y < len(self._lines) else ()
+        return strip_of(spans, width, role_styles(self), self.rich_style)
+
+    def _repaint(self, width: int) -> None:
+        self._painted_width = width
+        self._lines = [] if self._value is None or width <= 0 else self._paint(self._value, self._look, width)
