@@ -114,11 +114,13 @@ def _pool_row(pool: Pool) -> tuple[str, ...]:
 
 
 def _device_lines(pool: Pool) -> list[str]:
-    return [
-        f"  {'?' if device.thin_id is None else device.thin_id:>8}  {printable(device.display_name)}  {format_size(device.size_bytes)}, "
-        f"{'failed' if device.failed else _size(device.mapped_bytes) + ' mapped'}, open {device.open_count}"
-        for device in pool.devices
-    ]
+    lines: list[str] = []
+    for device in pool.devices:
+        thin_id = "?" if device.thin_id is None else str(device.thin_id)
+        mapped = "failed" if device.failed else f"{_size(device.mapped_bytes)} mapped"
+        name, size = printable(device.display_name), format_size(device.size_bytes)
+        lines.append(f"  {thin_id:>8}  {name}  {size}, {mapped}, open {device.open_count}")
+    return lines
 
 
 def _size(size_bytes: int | None) -> str:
