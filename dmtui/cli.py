@@ -157,7 +157,8 @@ def _add_emulator(parser: argparse.ArgumentParser, shared: _Parser) -> None:
 
 
 def _dashboard(session: _Session, arguments: argparse.Namespace) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual draws on standard error: it needs all three.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise BadUsageError("dashboard", "needs a terminal", "use `dmtui watch` or `dmtui pools` in pipes")
     machine = session.machine
     banner = session.reason
