@@ -43,7 +43,7 @@ class Action:
         id: its name in the program: ``action_<id>`` on the app, screen or table that it lives in.
         scope: where it lives.
         keys: in Textual's names; empty where Textual binds them itself.
-        shown_key: how they are written on the screen.
+        shown_key: how they are written on the screen, the one for the footer first.
         title: for footer and palette.
         help: a sentence for the help screen.
         group: actions of one group share a place in the footer.
@@ -62,6 +62,11 @@ class Action:
     footer: bool = True
     palette: bool = True
 
+    @property
+    def footer_key(self) -> str:
+        """The key that the footer shows."""
+        return self.shown_key.split()[0]
+
 
 def _move(name: str, scope: Scope, keys: tuple[str, ...], shown_key: str, text: str) -> Action:
     return Action(name, scope, keys, shown_key, text.rstrip("."), text, footer=False, palette=False)
@@ -69,15 +74,21 @@ def _move(name: str, scope: Scope, keys: tuple[str, ...], shown_key: str, text: 
 
 _PACE = "Pace"
 ACTIONS: tuple[Action, ...] = (
-    Action("quit", Scope.APP, ("q", "ctrl+q", "ctrl+c"), "q", "Quit", "Leave at once, also while the machine hangs."),
-    Action("help", Scope.APP, ("question_mark", "f1"), "?", "Help", "Keys, and what each figure means."),
-    Action("pause", Scope.APP, ("p", "space"), "p", "Pause", "Stop asking the machine; the figures stay and age."),
-    Action("resume", Scope.APP, ("p", "space"), "p", "Resume", "Ask the machine again, at once."),
+    Action(
+        "quit", Scope.APP, ("q", "ctrl+q", "ctrl+c"), "q ctrl+q", "Quit", "Leave at once, also while the machine hangs."
+    ),
+    Action("help", Scope.APP, ("question_mark", "f1"), "? f1", "Help", "Keys, and what each figure means."),
+    Action(
+        "pause", Scope.APP, ("p", "space"), "p space", "Pause", "Stop asking the machine; the figures stay and age."
+    ),
+    Action("resume", Scope.APP, ("p", "space"), "p space", "Resume", "Ask the machine again, at once."),
     Action("poll", Scope.APP, ("r",), "r", "Poll", "Ask once now, also while paused."),
     Action(
-        "slower", Scope.APP, ("less_than_sign", "minus"), "<", "Slower", "Poll less often, up to every 60 s.", _PACE
+        "slower", Scope.APP, ("less_than_sign", "minus"), "< -", "Slower", "Poll less often, up to every 60 s.", _PACE
     ),
-    Action("faster", Scope.APP, ("greater_than_sign", "plus"), ">", "Faster", "Poll more often, down to 0.1 s.", _PACE),
+    Action(
+        "faster", Scope.APP, ("greater_than_sign", "plus"), "> +", "Faster", "Poll more often, down to 0.1 s.", _PACE
+    ),
     Action("filter", Scope.OVERVIEW, ("slash",), "/", "Filter", "Show only devices that contain a text."),
     Action("unfilter", Scope.OVERVIEW, ("escape",), "esc", "No filter", "Show all devices again.", footer=False),
     Action("sort", Scope.OVERVIEW, ("s",), "s", "Sort", "Order by the next column; a click on its header does it too."),

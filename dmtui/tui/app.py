@@ -159,7 +159,7 @@ class DashboardApp(App[None]):
         """The palette offers the registry's actions and the themes."""
         for action in ACTIONS:
             if action.palette and action.scope is not Scope.TABLE and allowed(action.id, self._situation):
-                title, text = action.title, f"{action.help} ({action.shown_key})"
+                title, text = action.title, f"{action.help} ({action.footer_key})"
                 yield SystemCommand(title, text, lambda name=action.id: self.call_later(self._run, name))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 

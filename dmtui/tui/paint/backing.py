@@ -8,6 +8,7 @@ from dmtui.tui.figures import Density, Level, Look
 from dmtui.tui.lines import Line, Span, crop, fit_path, width_of
 
 _KEY_WIDTH = 8
+_LEAST_PATH_WIDTH = 10
 
 
 def backing_lines(view: tuple[str, Backing], look: Look, width: int) -> list[Line]:
@@ -44,6 +45,8 @@ def _compact(title: str, backing: Backing, look: Look, width: int) -> Line:
         Span(look.size(backing.host_free_bytes)),
         Span(" host free", "muted"),
     )
+    if width - width_of(head) - width_of(tail) < _LEAST_PATH_WIDTH:
+        tail = (Span("  "), *tail[3:])
     room = width - width_of(head) - width_of(tail)
     return crop((*head, *_file(backing, look, room), *tail), width, look.glyphs.ellipsis)
 

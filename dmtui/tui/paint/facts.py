@@ -8,6 +8,7 @@ from dmtui.tui.figures import Density, Level, Look, mode_level
 from dmtui.tui.lines import Line, Span, crop, fit_middle, line
 
 _KEY_WIDTH = 14
+_MOST_FINDINGS = {Density.COMPACT: 2, Density.NORMAL: 4, Density.ROOMY: 6}
 _MODE_MEANING = {
     "rw": "reads and writes",
     "ro": "read-only: metadata cannot be changed",
@@ -53,9 +54,14 @@ def facts_lines(pool: Pool, look: Look, width: int) -> list[Line]:
 
 
 def findings_lines(findings: tuple[str, ...], look: Look, width: int) -> list[Line]:
-    """What is wrong or odd, a line each."""
+    """What is wrong or odd, a line each; the count in the title tells how many there are."""
+    most = _MOST_FINDINGS[look.density]
+    shown = findings if len(findings) <= most else findings[: most - 1]
     sign = Span(f"{look.glyphs.warn} ", "warn")
-    return [crop((sign, Span(printable(finding))), width, look.glyphs.ellipsis) for finding in findings]
+    lines = [crop((sign, Span(printable(finding))), width, look.glyphs.ellipsis) for finding in shown]
+    if len(shown) < len(findings):
+        lines.append((Span(f"  and {len(findings) - len(shown)} more", "muted"),))
+    return lines
 
 
 def _compact(pool: Pool, look: Look, width: int) -> list[Line]:
@@ -68,18 +74,18 @@ def _compact(pool: Pool, look: Look, width: int) -> list[Line]:
     )
     for key, value in facts:
         first += [Span(key, "muted"), Span(value), gap]
-    first += [Span("needs check ", "muted"), *_needs_check(pool, look)]
+    first += [Span("needs check ", "muted"), *_needs_check(pool, look, "yes")]
     second: list[Span] = [Span("low water ", "muted"), *_low_water(pool, look, short=True), gap]
     second += [Span(printable(pool.no_space_policy or "?")), gap, Span(printable(pool.discard_policy or "?"))]
     return [crop(first, width, look.glyphs.ellipsis), crop(second, width, look.glyphs.ellipsis)]
 
 
-def _needs_check(pool: Pool, look: Look) -> Line:
+def _needs_check(pool: Pool, look: Look, word: str = "needs_check") -> Line:
     if pool.needs_check is None:
         return (Span("?", "warn"),)
     if not pool.needs_check:
         return (Span("no"),)
-    return (Span(f"{Level.CRIT.sign(look.glyphs)} needs_check", "crit"),)
+    return (Span(f"{Level.CRIT.sign(look.glyphs)} {word}", "crit"),)
 
 
 def _low_water(pool: Pool, look: Look, short: bool = False) -> Line:

@@ -8,50 +8,43 @@ from dmtui.tui.actions import ACTIONS, Risk, Scope
 from dmtui.tui.figures import DATA_THRESHOLDS, METADATA_THRESHOLDS, Look
 from dmtui.tui.lines import Line, Span, crop
 
-_KEY_WIDTH = 11
-_TITLE_WIDTH = 16
+_KEY_WIDTH = 10
+_TITLE_WIDTH = 13
 
 
 def _shares(thresholds: tuple[float, float, float]) -> str:
     watch, warn, crit = (round(100 * threshold) for threshold in thresholds)
-    return f"amber from {watch} %, WARN from {warn} %, CRIT from {crit} %"
+    return f"Watch from {watch} %, WARN from {warn} %, CRIT from {crit} %."
 
 
 FIGURES: tuple[tuple[str, str], ...] = (
     (
         "mode",
-        "The kernel's word: rw; ro (metadata cannot be changed); out_of_data_space (no free block, writes wait or "
+        "The kernel's word: rw; ro (metadata cannot be changed); out_of_data_space (no free block: writes wait or "
         "fail); Fail (all I/O fails). From the pool's status line.",
     ),
     (
         "needs check",
-        "The kernel found its metadata damaged or could not commit: thin_check is due before the pool can be written "
-        "again. From the status line.",
+        "The kernel found its metadata damaged: thin_check is due before the pool can be written. Status line.",
     ),
-    ("block size", "Bytes in a block, the unit in which the pool gives out space. From the table."),
-    ("transaction", "A number that the pool's owner counts up with every change. From the status line."),
-    ("low water", "Free space below which the kernel sends an event. In bytes, and blocks. From the table."),
-    ("when full", "What writes do when no block is free: queue (60 s, then they fail) or error at once. Status line."),
-    ("Data", "Bytes of blocks in use, of all blocks. From the status line. " + _shares(DATA_THRESHOLDS) + "."),
-    (
-        "available",
-        "What can still be used: total less used, or the free space of the host file system under a loop file when "
-        "that is less.",
-    ),
+    ("block size", "Bytes of a block, in which the pool gives out space. From the table."),
+    ("transaction", "The owner counts it up with every change. Status line."),
+    ("low water", "Free space below which the kernel sends an event. Table."),
+    ("when full", "What writes do without a free block: queue (60 s, then they fail) or error at once."),
+    ("Data", f"Bytes of blocks in use, of all. {_shares(DATA_THRESHOLDS)} Status line."),
+    ("available", "Total less used, or what the host file system under a loop file has free when that is less."),
     (
         "Metadata",
-        "Bytes of 4 KiB metadata blocks in use, of all. The kernel counts a hidden reserve as used (a tenth, 16.78 MB "
-        "at the most): it is drawn apart, at the end. Levels count what is above it: "
-        + _shares(METADATA_THRESHOLDS)
-        + ".",
+        "Bytes of 4 KiB blocks in use, of all. The kernel counts a hidden reserve as used (a tenth, 16.78 MB at the "
+        f"most): drawn apart, at the end. Levels count what is above it. {_shares(METADATA_THRESHOLDS)}",
     ),
-    ("history", "Share in use, one cell a sample, newest at the right, always from 0 to 100 %."),
-    ("file", "The file under the loop device. Apparent: its length. Allocated: what it takes of its host."),
+    ("history", "Share in use, one cell a sample, newest right, always 0 to 100 %."),
+    ("file", "Under the loop device. Apparent: its length. Allocated: what it takes of its host."),
     ("host free", "Free bytes of the file system that holds the loop file (statvfs)."),
-    ("SIZE", "Virtual size of a thin device: what its user sees. From its table."),
-    ("MAPPED", "Bytes of it that have a block, shared ones too. From its status line. USED is MAPPED of SIZE."),
-    ("OPEN", "How often it is open now: mounts, holders, processes. From device-mapper."),
-    ("?", "Unknown. Never 0: the kernel did not say, or it cannot be read."),
+    ("SIZE", "Virtual size of a thin device: what its user sees. Table."),
+    ("MAPPED", "Bytes of it that have a block, shared ones too. USED is MAPPED of SIZE. Status line."),
+    ("OPEN", "How often it is open now: mounts, holders, processes."),
+    ("?", "Unknown, and never 0: the kernel does not say, or it cannot be read."),
 )
 
 

@@ -120,14 +120,14 @@ def _compact(gauge: _Gauge, look: Look, width: int) -> list[Line]:
     if gauge.reserve_bytes and width >= _RESERVE_FROM_WIDTH:
         figures += [Span(f"  {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} reserve", "reserve")]
     room = min(_COMPACT_TREND_WIDTH, width - width_of(figures) - 2)
-    trend = chart(gauge.trend, room, 1, look.glyphs, gauge.fill_role)[0] if room > 4 else ()
+    trend = chart(gauge.trend, room, 1, look.glyphs, f"{gauge.fill_role}-area")[0] if room > 4 else ()
     return [crop(head, width), spread(figures, trend, width)]
 
 
 def _full(gauge: _Gauge, look: Look, width: int) -> list[Line]:
     title = [Span(gauge.title, "accent")]
     if gauge.reserve_bytes:
-        reserve = f"   {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} kernel reserve"
+        reserve = f"   {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} reserve"
         title.append(Span(reserve, "reserve"))
     lines = [
         spread(title, _verdict(gauge, look), width),
@@ -137,7 +137,7 @@ def _full(gauge: _Gauge, look: Look, width: int) -> list[Line]:
     if look.density is Density.ROOMY:
         return lines + _history(gauge, look, width)
     label = f"  {_span(gauge.trend, width - 14)}"
-    trend = chart(gauge.trend, max(1, width - 14), 1, look.glyphs, gauge.fill_role)[0]
+    trend = chart(gauge.trend, max(1, width - 14), 1, look.glyphs, f"{gauge.fill_role}-area")[0]
     return [*lines, crop((*trend, Span(f"{label:>14}", "faint")), width)]
 
 
@@ -155,7 +155,10 @@ def _history(gauge: _Gauge, look: Look, width: int) -> list[Line]:
 
 def _span(trend: Trend, width: int) -> str:
     """The time that the drawn points span, coarse, so that it does not change with every sample."""
-    seconds = trend.newest(max(1, width)).seconds
+    shown = trend.newest(max(1, width))
+    if all(fraction is None for fraction in shown.fractions):
+        return "no history"
+    seconds = shown.seconds
     if seconds < 60:
         return "last minute"
     return f"last {age(seconds // 60 * 60)}"

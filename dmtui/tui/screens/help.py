@@ -9,6 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.screen import Screen
 
+from textual.widgets import Label
+
 from dmtui.tui.figures import Look
 from dmtui.tui.paint.help import figures_lines, keys_lines
 from dmtui.tui.widgets.panel import Panel
@@ -32,6 +34,7 @@ class HelpScreen(Screen[None]):
         with VerticalScroll(id="help"), Container(id="help-columns"):
             yield Panel(keys_lines, id="help-keys", classes="help-box")
             yield Panel(figures_lines, id="help-figures", classes="help-box")
+        yield Label(" esc closes   up and down scroll", id="help-keys-hint")
 
     def on_mount(self) -> None:
         """Fill the panels."""

@@ -12,7 +12,7 @@ from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
 from dmtui.monitor.sample import Backing, Sample
 from dmtui.thinpool.text import printable
@@ -79,7 +79,10 @@ class OverviewScreen(Screen[None]):
                     yield _boxed(Panel(backing_lines, id="data-backing", classes="backing"))
                     yield _boxed(Panel(backing_lines, id="metadata-backing", classes="backing"))
             yield _boxed(DeviceTable())
-        yield Input(placeholder="show devices that contain ...", id="filter", compact=True)
+        with Container(id="filter-bar"):
+            yield Label(" Filter  ", id="filter-label")
+            yield Input(placeholder="devices that contain ...", id="filter", compact=True)
+            yield Label(" enter keeps it, esc clears it ")
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
@@ -120,7 +123,7 @@ class OverviewScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Ask for a text that devices must contain."""
-        self._filter.add_class("-open")
+        self.query_one("#filter-bar").add_class("-open")
         self._filter.focus()
 
     def action_unfilter(self) -> None:
@@ -166,15 +169,17 @@ class OverviewScreen(Screen[None]):
 
     def _close_filter(self) -> None:
         self.query_one(DeviceTable).focus()
-        self._filter.set_class(bool(self._filter.value), "-open")
+        self.query_one("#filter-bar").set_class(bool(self._filter.value), "-open")
 
     def _show_pool(self, view: SpaceView, look: Look) -> None:
         pool = view.pool
         findings = self._panel("findings")
         findings.display = bool(pool.findings)
-        findings.entitle(f"Findings {len(pool.findings)}")
+        findings.entitle(_title(f"Findings {len(pool.findings)}", look))
         findings.show(pool.findings, look)
-        self._panel("facts").entitle(f" {printable(pool.display_name)} " if look.density is Density.COMPACT else "Pool")
+        self._panel("facts").entitle(
+            _title(printable(pool.display_name) if look.density is Density.COMPACT else "Pool", look)
+        )
         self._panel("facts").show(pool, look)
         self._panel("space").entitle("Space")
         self._panel("space").show(view, look)
@@ -190,3 +195,8 @@ class OverviewScreen(Screen[None]):
 def _boxed(widget: Widget) -> Widget:
     widget.add_class("box")
     return widget
+
+
+def _title(text: str, look: Look) -> str:
+    """A rule has no corners that keep the title away from it."""
+    return f" {text} " if look.density is Density.COMPACT else text

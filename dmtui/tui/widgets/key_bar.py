@@ -25,7 +25,7 @@ def key_lines(situation: Situation, look: Look, width: int) -> list[Line]:
     spans: list[Span] = [Span(" ")]
     for group in footer_groups(situation):
         title = group[0].group or group[0].title
-        entry = [Span(" ".join(action.shown_key for action in group), "accent"), Span(f" {title}  ", "muted")]
+        entry = [Span(" ".join(action.footer_key for action in group), "accent"), Span(f" {title}  ", "muted")]
         if width_of(spans) + width_of(entry) - 2 > width:
             break
         spans += entry
@@ -56,7 +56,7 @@ class KeyBar(Panel[Situation]):
         left = 1
         for group in footer_groups(self.value):
             for action in group:
-                key_width = len(action.shown_key) + 1
+                key_width = len(action.footer_key) + 1
                 last = action is group[-1]
                 right = left + key_width + (len(action.group or action.title) + 2 if last else 0)
                 if left <= event.x < right:

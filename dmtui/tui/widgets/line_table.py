@@ -52,7 +52,7 @@ class Column(Generic[Row]):
     descending: bool = False
 
 
-class LineTable(ScrollView, Generic[Row], can_focus=True):
+class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
     """Rows with a key each; the cursor stays on its key while rows come, go and change places."""
 
     BINDINGS = bindings(Scope.TABLE)

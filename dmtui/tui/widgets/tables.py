@@ -164,7 +164,7 @@ DEVICE_COLUMNS: tuple[Column[ThinDevice], ...] = (
         descending=True,
         wide=_BARS,
     ),
-    Column("open", "OPEN", 4, _device_open, lambda device: device.open_count, align="right", descending=True),
+    Column("open", "OPEN", 4, _device_open, lambda device: device.open_count, align="right", descending=True, needs=62),
     Column("state", " STATE", 12, _device_state, _by_state, needs=64),
 )
 
