@@ -65,11 +65,26 @@ class Superblock:
 
 
 class NodeBlocks:
-    """The blocks with nodes, over a mapping of block to node and the metadata's space map."""
+    """The blocks with nodes, over a mapping of block to node and the metadata's space map.
+
+    Attributes:
+        fresh: blocks taken in the open transaction.
+        copied: older blocks changed in it: the kernel keeps old and new until the commit.
+        used_before: blocks in use when the transaction began.
+    """
 
     def __init__(self, nodes: MutableMapping[int, Node], space: SpaceMap) -> None:
         self.nodes = nodes
         self.space = space
+        self.fresh: set[int] = set()
+        self.copied: set[int] = set()
+        self.used_before = space.state.used_blocks
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self.fresh.clear()
+        self.copied.clear()
+        self.used_before = self.space.state.used_blocks
 
     def node(self, block: int) -> Node:
         """See `Blocks`."""
@@ -79,6 +94,8 @@ class NodeBlocks:
         """See `Blocks`."""
         node = self.nodes[block]
         self.nodes[block] = node
+        if block not in self.fresh:
+            self.copied.add(block)
         return node
 
     def new(self, node: Node) -> int:
@@ -95,6 +112,7 @@ class NodeBlocks:
             if found is None:
                 raise MetadataFullError
             block = found[0]
+            self.fresh.add(block)
         return block
 
     def is_shared(self, block: int) -> bool:
@@ -187,6 +205,24 @@ class PoolMetadata:
         """Metadata blocks in use as the status line prints them, with the reserve."""
         return self.metadata_total_blocks - self.metadata_free_blocks
 
+    def transaction_allocations(self) -> int:
+        """Metadata blocks which the kernel allocates in the open transaction, copies of changed blocks included.
+
+        Beside the nodes those are the bitmaps of both space maps, the index of the data map's, and the block that
+        indexes the metadata's own.
+        """
+        nodes = len(self.blocks.fresh) + len(self.blocks.copied)
+        data_bitmaps = len(self.data.touched_bitmaps)
+        own = len(self.blocks.space.touched_bitmaps)
+        if not nodes and not data_bitmaps and not own:
+            return 0
+        own = own or 1  # some block was copied, so some counter changed
+        return nodes + data_bitmaps + bool(data_bitmaps) + own + 1
+
+    def free_in_transaction(self) -> int:
+        """Metadata blocks really free at the end of the open transaction, before its commit; below 0 it must fail."""
+        return self.metadata_total_blocks - self.blocks.used_before - self.transaction_allocations()
+
     def format(self) -> None:
         """Make the metadata of an empty pool of no data blocks; its metadata space map covers its device already."""
         # The superblock, the index of the metadata's space map, and its bitmaps.
@@ -196,6 +232,7 @@ class PoolMetadata:
         self.superblock.index_root = self.index.empty()
         self.superblock.top_root = self.top.empty()
         self.superblock.details_root = self.details.empty()
+        self.commit()
 
     def grow_metadata(self, total_blocks: int) -> None:
         """Take over a longer metadata device."""
@@ -217,15 +254,22 @@ class PoolMetadata:
     def _index_bitmap(self, bitmap: int) -> None:
         self.superblock.index_root = self.index.insert(self.superblock.index_root, bitmap, 0)
 
-    def commit(self) -> None:
-        """End the transaction: the details of changed thins are written, freed data blocks become available."""
+    def prepare_commit(self) -> None:
+        """Write what waits for the commit: the details of changed thins, and the index of new bitmaps."""
         for thin_id in sorted(self.changed_thins):
             self.superblock.details_root = self.details.insert(self.superblock.details_root, thin_id, 0)
         self.changed_thins.clear()
         for slot in sorted(self._pending_index):
             self._index_bitmap(self._pending_index[slot])
         self._pending_index.clear()
+
+    def commit(self) -> None:
+        """End the transaction: what waited is written, freed data blocks become available."""
+        self.prepare_commit()
         self.data.commit()
+        self.data.touched_bitmaps.clear()
+        self.blocks.space.touched_bitmaps.clear()
+        self.blocks.begin()
 
     def root_of(self, thin_id: int) -> int:
         """Root of a thin's mappings.

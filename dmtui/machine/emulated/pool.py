@@ -46,6 +46,7 @@ class PoolState:
         requested_error_if_no_space: the policy of the live table.
         low_water_triggered: the low-water event was sent since the last resume.
         low_water_blocks: free data blocks at which it is sent.
+        metadata_low_triggered: the metadata low-water event was sent in a transaction that began below the mark.
         discard: the discard policy in the kernel's words.
     """
 
@@ -54,6 +55,7 @@ class PoolState:
     requested_error_if_no_space: bool = False
     low_water_triggered: bool = False
     low_water_blocks: int = 0
+    metadata_low_triggered: bool = False
     discard: str = "discard_passdown"
 
 
@@ -110,11 +112,28 @@ class Pool:
         """Commit the metadata, where the mode allows, and see whether there is space (again)."""
         if not self.state.mode.serves_messages:
             return
+        self.metadata.prepare_commit()
+        self._check_metadata_low_water()
         self.metadata.commit()
         if not self.metadata.metadata_free_blocks:
             self.set_mode(Mode.OUT_OF_METADATA_SPACE)
         if self.state.mode is Mode.OUT_OF_DATA_SPACE and self.metadata.data.free_blocks:
             self.set_mode(Mode.WRITE)
+
+    def _check_metadata_low_water(self) -> None:
+        """Send the metadata low-water event, which every transaction that starts above the mark re-arms.
+
+        The kernel looks at each allocation, so the copies of the open transaction count, and the reserve does not.
+        """
+        free = self.metadata.free_in_transaction()
+        if free < 0:
+            raise MetadataFullError
+        mark = min(1024, self.metadata.metadata_total_blocks // 4)
+        if self.metadata.metadata_total_blocks - self.metadata.blocks.used_before - 1 > mark:
+            self.state.metadata_low_triggered = False
+        if free <= mark and not self.state.metadata_low_triggered:
+            self.state.metadata_low_triggered = True
+            self.events += 1
 
     def operation_failed(self) -> None:
         """What follows when the metadata cannot be changed: read-only until checked."""
@@ -151,6 +170,9 @@ class Pool:
         while count:
             data_block, got = self._allocate(count)
             map_run(self.metadata, thin_id, begin, data_block, got)
+            if got < count:
+                # A long write lasts: the kernel's tick commits in the middle of it.
+                self.commit()
             self.relieve()
             begin, count = begin + got, count - got
 
@@ -261,19 +283,20 @@ _PIECE_BLOCKS = 1 << 16
 def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | None:
     """The pool object over a metadata device, None while no table holds it."""
     row = connection.execute(
-        "SELECT mode, error_if_no_space, requested, low_water_triggered, low_water_blocks, discard"
+        "SELECT mode, error_if_no_space, requested, low_water_triggered, low_water_blocks,"
+        " metadata_low_triggered, discard"
         " FROM pools WHERE metadata_id = ?",
         (metadata_id,),
     ).fetchone()
     if row is None:
         return None
-    return PoolState(Mode[row[0]], bool(row[1]), row[2] == "error", bool(row[3]), int(row[4]), row[5])
+    return PoolState(Mode[row[0]], bool(row[1]), row[2] == "error", bool(row[3]), int(row[4]), bool(row[5]), row[6])
 
 
 def save_state(connection: sqlite3.Connection, metadata_id: int, minor: int, state: PoolState) -> None:
     """Keep the pool object."""
     connection.execute(
-        "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             metadata_id,
             minor,
@@ -281,6 +304,7 @@ def save_state(connection: sqlite3.Connection, metadata_id: int, minor: int, sta
             state.error_if_no_space,
             state.low_water_triggered,
             str(state.low_water_blocks),
+            state.metadata_low_triggered,
             state.discard,
             "error" if state.requested_error_if_no_space else "queue",
         ),

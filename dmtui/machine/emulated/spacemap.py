@@ -45,12 +45,14 @@ class SpaceMap:
 
     Attributes:
         changed_bitmaps: numbers of the bitmaps whose counters changed since the store last looked.
+        touched_bitmaps: those changed in the open transaction.
     """
 
     def __init__(self, state: SpaceMapState, counters: bytearray, *, reuse_at_once: bool) -> None:
         self.state = state
         self.counters = counters
         self.changed_bitmaps: set[int] = set()
+        self.touched_bitmaps: set[int] = set()
         self._freed_mark = 0 if reuse_at_once else FREED
         self._overflow: BTree | None = None
 
@@ -91,7 +93,7 @@ class SpaceMap:
             self.state.freed_blocks -= counter == FREED
             counter = 0
         self.counters[block] = counter + 1
-        self.changed_bitmaps.add(block // COUNTERS_PER_BITMAP)
+        self._touch(block // COUNTERS_PER_BITMAP)
         if counter + 1 == MANY:
             self.state.overflow_root = self.overflow.insert(self.state.overflow_root, block, MANY)
 
@@ -104,13 +106,17 @@ class SpaceMap:
                 self._set_many(block, count - 1)
                 return
             self.state.overflow_root = remove(self.overflow, self.state.overflow_root, block)
-        self.changed_bitmaps.add(block // COUNTERS_PER_BITMAP)
+        self._touch(block // COUNTERS_PER_BITMAP)
         if counter != 1:
             self.counters[block] = counter - 1
             return
         self.counters[block] = self._freed_mark
         self.state.used_blocks -= 1
         self.state.freed_blocks += self._freed_mark == FREED
+
+    def _touch(self, bitmap: int) -> None:
+        self.changed_bitmaps.add(bitmap)
+        self.touched_bitmaps.add(bitmap)
 
     def _set_many(self, block: int, count: int) -> None:
         self.state.overflow_root = self.overflow.overwrite(self.state.overflow_root, block, count)

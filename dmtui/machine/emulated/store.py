@@ -53,7 +53,8 @@ CREATE TABLE metadata (
     needs_check INTEGER NOT NULL, UNIQUE (inode, offset_sectors));
 CREATE TABLE pools (
     metadata_id INTEGER PRIMARY KEY, minor INTEGER NOT NULL, mode TEXT NOT NULL, error_if_no_space INTEGER NOT NULL,
-    low_water_triggered INTEGER NOT NULL, low_water_blocks TEXT NOT NULL, discard TEXT NOT NULL,
+    low_water_triggered INTEGER NOT NULL, low_water_blocks TEXT NOT NULL, metadata_low_triggered INTEGER NOT NULL,
+    discard TEXT NOT NULL,
     requested TEXT NOT NULL);
 CREATE TABLE thins (
     metadata_id INTEGER NOT NULL, thin_id INTEGER NOT NULL, mapped INTEGER NOT NULL, highest INTEGER NOT NULL,
