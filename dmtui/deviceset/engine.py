@@ -1,0 +1,123 @@
+"""The device set of one graph directory, opened for changing: locked, recovered, and ready to plan and perform."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from dmtui.deviceset.deviceplans import DevicePlans, DeviceSetState
+from dmtui.deviceset.graph import Graph, open_graph
+from dmtui.deviceset.ids import ThinIds
+from dmtui.deviceset.optionrules import rule
+from dmtui.deviceset.options import Options
+from dmtui.deviceset.plan import Outcome, Plan, PlanFailedError, Progress, perform
+from dmtui.deviceset.poollink import PoolLink
+from dmtui.deviceset.records import read_records
+from dmtui.deviceset.recovery import recover
+from dmtui.deviceset.status import pool_name
+from dmtui.deviceset.store import RecordStore
+from dmtui.machine.durable import DurableFiles, Lock
+from dmtui.machine.protocols import Machine
+
+
+@dataclass(slots=True)
+class Engine:
+    """A graph directory with its lock held. Use `open_engine`, and `close` in the end.
+
+    Attributes:
+        recovered: what the start had to finish or undo, a line each.
+        broken: records that could not be read, a line each; nothing is done to them.
+    """
+
+    store: RecordStore
+    pool: PoolLink
+    plans: DevicePlans
+    recovered: tuple[str, ...]
+    broken: tuple[str, ...]
+    _lock: Lock
+    _now: Callable[[], float]
+
+    def run(self, plan: Plan, watch: Callable[[Progress], None] = lambda _: None) -> Outcome:
+        """Perform a plan and note it in the audit log, whatever it came to.
+
+        Raises:
+            PlanFailedError: a step failed; what was done before is undone.
+        """
+        began = self._now()
+        try:
+            outcome = perform(plan, watch)
+        except PlanFailedError as error:
+            self.store.audit(_entry(error.outcome, began))
+            raise
+        self.store.audit(_entry(outcome, began))
+        return outcome
+
+    def close(self) -> None:
+        """Note the next thin id for the original's sake, and let go of the lock."""
+        state = self.store.read_state()
+        if state.next_device_id != self.plans.state.ids.last:
+            self.store.write_state(replace(state, next_device_id=self.plans.state.ids.last))
+        self._lock.release()
+
+
+def open_engine(
+    machine: Machine,
+    directory: str,
+    options: Options,
+    *,
+    durable: DurableFiles | None = None,
+    now: Callable[[], float] = time.time,
+) -> Engine:
+    """Lock a graph directory, recover what the last writer left, and load its records.
+
+    Raises:
+        InUseError: another process changes it.
+        MissingError: there is no such directory.
+        MachineError: the machine refuses.
+    """
+    graph = open_graph(machine.files, directory)
+    store = RecordStore(graph, machine.files, durable or DurableFiles())
+    ruling = rule(options, deferred_removal_supported=machine.device_mapper.deferred_removal_supported())
+    pool = PoolLink(machine.device_mapper, pool_name(graph, options))
+    store.make_directories()
+    since = datetime.fromtimestamp(now(), UTC).isoformat(timespec="seconds")
+    lock = store.durable.lock(store.lock_path, f"process {os.getpid()} since {since}\n")
+    try:
+        recovered = recover(store, pool)
+        state, broken = _load(store, graph)
+    except BaseException:
+        lock.release()
+        raise
+    plans = DevicePlans(
+        store, pool, state, min_free_percent=options.min_free_percent, deferred_deletion=ruling.deferred_deletion
+    )
+    return Engine(store, pool, plans, tuple(recovered), broken, lock, now)
+
+
+def _load(store: RecordStore, graph: Graph) -> tuple[DeviceSetState, tuple[str, ...]]:
+    records = read_records(graph.records_directory)
+    # A parent without a record is one whose device is gone: its children still name it truly. A child without one is
+    # what a kill left of an undone creation.
+    parents = {name: parent for name, parent in store.read_parents().items() if name in records.devices}
+    ids = ThinIds((record.device_id for record in records.devices.values()), store.read_state().next_device_id)
+    return DeviceSetState(dict(records.devices), parents, ids), records.broken
+
+
+def _entry(outcome: Outcome, began: float) -> dict[str, Any]:
+    return {
+        "when": datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds"),
+        "who": getpass.getuser() if hasattr(os, "getuid") else "",
+        "pid": os.getpid(),
+        "operation": outcome.plan.operation,
+        "object": outcome.plan.subject,
+        "steps": [step.command or step.text for step in outcome.plan.steps],
+        "result": "failed" if outcome.error else "done",
+        "error": outcome.error,
+        "undone": outcome.undone,
+        "seconds": round(outcome.seconds, 6),
+    }
