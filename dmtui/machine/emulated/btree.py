@@ -201,7 +201,10 @@ class BTree:
         index = 0
         while True:
             if len(node) == self.max_entries(node) and not self._overwrites(node, key):
-                node = self._split_root(node, key) if parent is None else self._make_room(parent, index, node, key)
+                if parent is None:
+                    self._split_root(node)
+                else:
+                    node = self._make_room(parent, index, node, key)
             if node.leaf:
                 return root, node
             index = bisect_right(node.keys, key) - 1
@@ -216,15 +219,14 @@ class BTree:
         index = bisect_left(node.keys, key)
         return index < len(node) and node.keys[index] == key
 
-    def _split_root(self, root: Node, key: int) -> Node:
-        """Move a full root's entries into two new nodes beneath it; returns the one for `key`."""
+    def _split_root(self, root: Node) -> None:
+        """Move a full root's entries into two new nodes beneath it."""
         half = len(root) // 2
         left = Node(root.leaf, root.keys[:half], root.values[:half])
         right = Node(root.leaf, root.keys[half:], root.values[half:])
         blocks = numbers((self.blocks.new(left), self.blocks.new(right)))
         root.leaf = False
         root.keys, root.values = numbers((left.keys[0], right.keys[0])), blocks
-        return left if key < right.keys[0] else right
 
     def _make_room(self, parent: Node, index: int, node: Node, key: int) -> Node:
         """Even a full node out with a sibling, or split it; returns the node for `key`."""

@@ -98,7 +98,9 @@ def _pool(loading: Loading, target: Target) -> LoadedTarget:
         raise RefusedError(
             errno.EINVAL, f"{data_dev} too small for target: start=0, len={target.length_sectors}, dev_size={size}"
         )
-    table = PoolTable(str(metadata_dev), str(data_dev), words.block_sectors, words.low_water_blocks, words.features)
+    # A live pool takes a reload with another block size and goes on with its own.
+    block_sectors = loading.metadata(metadata_id).superblock.block_sectors
+    table = PoolTable(str(metadata_dev), str(data_dev), block_sectors, words.low_water_blocks, words.features)
     return LoadedTarget(
         0, target.length_sectors, THIN_POOL, table.params(), metadata_id, None, (metadata_dev, data_dev)
     )
