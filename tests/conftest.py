@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,8 @@ def _remove_new_devices(machine, found: set[str]) -> None:
     for _ in range(20):  # what stands on others goes first: try until nothing is left
         left = [entry.name for entry in machine.device_mapper.list_devices() if entry.name not in found]
         for name in left:
-            try:
-                machine.device_mapper.resume(name)
-                machine.device_mapper.remove(name)
-            except MachineError:
-                continue
+            for step in (machine.device_mapper.resume, machine.device_mapper.remove):
+                with suppress(MachineError):
+                    step(name)
         if not left:
             return

@@ -11,7 +11,7 @@ MIB = 1 << 20
 def test_the_versions_are_told(rig):
     versions = rig.mapper.versions()
     assert versions.driver.startswith("4.")
-    assert versions.library is None or versions.library[0].isdigit()
+    assert versions.library is None or versions.library != ""
 
 
 def test_the_thin_pool_version_is_known_once_there_is_a_pool(rig):

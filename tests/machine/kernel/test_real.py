@@ -1,7 +1,9 @@
 """What only the real kernel can show: hanging calls, races, silence on standard error, the cost of watching."""
 
 import fcntl
+import mmap
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ from dmtui.machine.kernel.probe import Presence, probe
 from dmtui.thinpool.table import PoolTable, Target, ThinTable
 
 pytestmark = pytest.mark.kernel
+BLOCK = 64 << 10
 MIB = 1 << 20
 
 
@@ -23,26 +26,37 @@ def machine_kind():
     return "kernel"
 
 
-@pytest.fixture
-def pool(machine, home):
-    """A small pool `dmtui-test-pool`."""
+def make_pool(machine, home, sectors=131072) -> str:
+    """A pool `dmtui-test-pool` that uses so many sectors of a data file of 64 MiB."""
     files, loops = machine.files, machine.loops
     for name, size in (("data", 64 * MIB), ("metadata", 4 * MIB)):
         files.make_sparse_file(str(home / name), size)
     data, metadata = (loops.attach(str(home / name)) for name in ("data", "metadata"))
     table = PoolTable(str(metadata.dev), str(data.dev), 128, 0)
-    machine.device_mapper.create("dmtui-test-pool", [table.target(131072)])
+    machine.device_mapper.create("dmtui-test-pool", [table.target(sectors)])
     for loop in (data, metadata):
         loops.release(loop)
     return "dmtui-test-pool"
 
 
-def make_thin(machine, pool, thin_id) -> str:
+@pytest.fixture
+def pool(machine, home):
+    return make_pool(machine, home)
+
+
+def make_thin(machine, pool, thin_id, sectors=2048) -> str:
     mapper = machine.device_mapper
     mapper.message(pool, f"create_thin {thin_id}")
     table = ThinTable(str(mapper.info(pool).dev), thin_id)
-    mapper.create(f"dmtui-test-{thin_id}", [table.target(2048)])
+    mapper.create(f"dmtui-test-{thin_id}", [table.target(sectors)])
     return f"dmtui-test-{thin_id}"
+
+
+def wait_until(holds) -> None:
+    give_up_at = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
 
 
 def seconds(work) -> float:
@@ -74,35 +88,62 @@ def test_udev_makes_the_node_before_the_creation_returns(machine, pool):
     assert not Path(f"/dev/mapper/{pool}").exists()
 
 
-def test_a_removal_that_hangs_is_given_up_and_the_resume_that_frees_it_gets_through(machine, pool):
-    thin = make_thin(machine, pool, 1)
+@pytest.fixture
+def stuck(machine, home):
+    """A thin device of a full pool with a writer waiting for room: suspending it hangs until there is some.
+
+    Room comes from deleting another device. Growing the pool would not do: its resume waits for the suspend.
+    """
     mapper = machine.device_mapper
-    mapper.suspend(pool)
+    pool = make_pool(machine, home, sectors=2048)
+    thin, other = make_thin(machine, pool, 1), make_thin(machine, pool, 2)
+    write_zeros(f"/dev/mapper/{other}", 4 * BLOCK)
+    mapper.remove(other)
+    writer = threading.Thread(target=write_zeros, args=(f"/dev/mapper/{thin}", 13 * BLOCK), daemon=True)
+    writer.start()
+    while "out_of_data_space" not in mapper.status(pool).targets[0].params:
+        time.sleep(0.05)
+    yield pool, thin, lambda: mapper.message(pool, "delete 2")
+    writer.join(20)
+    assert not writer.is_alive()
+
+
+def write_zeros(path, length_bytes) -> None:
+    node = os.open(path, os.O_RDWR | os.O_DIRECT)
+    with mmap.mmap(-1, length_bytes) as memory:
+        os.pwrite(node, memory, 0)
+    os.close(node)
+
+
+def test_a_suspend_that_hangs_is_given_up_and_the_message_that_frees_it_gets_through(machine, stuck):
+    _, thin, make_room = stuck
+    mapper = machine.device_mapper
     mapper.deadline_seconds = 1.0
-    with pytest.raises(TimedOutError):
-        mapper.remove(thin)
+    with pytest.raises(TimedOutError, match="suspending it has not ended after 1 s"):
+        mapper.suspend(thin)
     mapper.deadline_seconds = 30.0
-    mapper.resume(pool)
-    give_up_at = time.monotonic() + 10
-    while thin in {entry.name for entry in mapper.list_devices()} and time.monotonic() < give_up_at:
-        time.sleep(0.1)
-    assert {entry.name for entry in mapper.list_devices()} == {pool}
+    make_room()
+    wait_until(lambda: mapper.info(thin).suspended)  # what was given up comes to its end after all
+    mapper.resume(thin)
 
 
-def test_watching_goes_on_while_a_removal_hangs(machine, pool):
-    thin = make_thin(machine, pool, 1)
+def test_watching_goes_on_while_a_suspend_hangs(machine, stuck):
+    pool, thin, make_room = stuck
     mapper = machine.device_mapper
-    mapper.suspend(pool)
-    mapper.deadline_seconds = 0.5
+    mapper.deadline_seconds = 1.0
     with ThreadPoolExecutor(1) as other:
-        removal = other.submit(mapper.remove, thin)
-        time.sleep(0.2)
+        suspending = other.submit(mapper.suspend, thin)
+        time.sleep(0.3)
         started = time.monotonic()
         assert mapper.status(pool).targets
-        assert time.monotonic() - started < 0.2
-        assert isinstance(removal.exception(), TimedOutError)
+        assert mapper.list_devices()
+        assert time.monotonic() - started < 0.3
+        assert not suspending.done()
+        assert isinstance(suspending.exception(), TimedOutError)
     mapper.deadline_seconds = 30.0
-    mapper.resume(pool)
+    make_room()
+    wait_until(lambda: mapper.info(thin).suspended)
+    mapper.resume(thin)
 
 
 def test_the_library_writes_nothing_to_standard_error(machine, pool, capfd):
