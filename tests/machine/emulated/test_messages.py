@@ -114,7 +114,6 @@ def test_a_refusal_says_what_the_kernels_log_says(bench):
 
 
 def test_metadata_used_follows_the_captured_run(bench):
-    bench = bench
     for text in ("create_thin 0", "create_thin 1", "create_thin 2", "create_thin 3", "create_thin 4"):
         bench.msg(text)
     for text in ("create_thin 5", "create_thin 6", "create_thin 16777215"):

@@ -45,7 +45,7 @@ POOL_ACCEPTED = {
     f"{M} {D} 128 0 4 error_if_no_space ignore_discard no_discard_passdown skip_block_zeroing": (
         f"{M} {D} 128 0 4 skip_block_zeroing ignore_discard no_discard_passdown error_if_no_space "
     ),
-    f"/dev/loop1 /dev/loop0 384 0": f"{M} {D} 384 0 0 ",
+    "/dev/loop1 /dev/loop0 384 0": f"{M} {D} 384 0 0 ",
 }
 THIN_REFUSED = {
     "one word": ("254:0", errno.EINVAL),
