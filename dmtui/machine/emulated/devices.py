@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dmtui.machine.emulated.store import set_setting, setting
 from dmtui.machine.errors import machine_error
 from dmtui.machine.protocols import DeviceInfo
 from dmtui.thinpool.devno import DeviceNumber
@@ -19,7 +20,13 @@ MAX_UUID_BYTES = 128
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A mapped device's row. `read_only` is that of the live table."""
+    """A mapped device's row.
+
+    Attributes:
+        read_only: that of the live table.
+        opened: how often users have its node open.
+        users: how many other devices' tables hold it.
+    """
 
     minor: int
     name: str
@@ -29,6 +36,12 @@ class Device:
     read_only: bool
     deferred: bool
     opened: int
+    users: int
+
+    @property
+    def open_count(self) -> int:
+        """How often it is open, by its users and by other devices' tables."""
+        return self.opened + self.users
 
     @property
     def dev(self) -> DeviceNumber:
@@ -59,12 +72,12 @@ class LoadedTarget:
         return Target(self.start_sectors, self.length_sectors, self.type, self.params)
 
 
-_COLUMNS = "minor, name, uuid, event_nr, suspended, read_only, deferred, opened"
+_COLUMNS = "minor, name, uuid, event_nr, suspended, read_only, deferred, opened, users"
 
 
-def _device(row: tuple[int, str, str, int, int, int, int, int]) -> Device:
-    minor, name, uuid, event_nr, suspended, read_only, deferred, opened = row
-    return Device(minor, name, uuid, event_nr, bool(suspended), bool(read_only), bool(deferred), opened)
+def _device(row: tuple[int, str, str, int, int, int, int, int, int]) -> Device:
+    minor, name, uuid, event_nr, suspended, read_only, deferred, opened, users = row
+    return Device(minor, name, uuid, event_nr, bool(suspended), bool(read_only), bool(deferred), opened, users)
 
 
 def find(connection: sqlite3.Connection, name: str, doing: str) -> Device:
@@ -95,15 +108,6 @@ def targets(connection: sqlite3.Connection, minor: int, *, live: bool = True) ->
     return [LoadedTarget(*row) for row in rows]
 
 
-def open_count(connection: sqlite3.Connection, device: Device) -> int:
-    """How often a device is open: by its users and by other devices' tables."""
-    row = connection.execute(
-        "SELECT count(DISTINCT minor) FROM uses WHERE used_major = ? AND used_minor = ?",
-        (DM_MAJOR, device.minor),
-    ).fetchone()
-    return device.opened + row[0]
-
-
 def pool_is_suspended(connection: sqlite3.Connection, minor: int) -> bool:
     """Whether a thin's pool is suspended, and the thin with it."""
     row = connection.execute(
@@ -121,7 +125,7 @@ def info(connection: sqlite3.Connection, device: Device) -> DeviceInfo:
         name=device.name,
         uuid=device.uuid,
         dev=device.dev,
-        open_count=open_count(connection, device),
+        open_count=device.open_count,
         event_nr=device.event_nr,
         suspended=device.suspended,
         read_only=device.read_only,
@@ -148,12 +152,21 @@ def add(connection: sqlite3.Connection, name: str, uuid: str) -> Device:
     ).fetchone()
     if taken:
         raise machine_error(errno.EBUSY, f"device {taken[0]}", doing)
-    minors = [row[0] for row in connection.execute("SELECT minor FROM devices ORDER BY minor")]
-    minor = len(minors)
-    if minors and minors[-1] != minor - 1:
-        minor = next(number for number, used in enumerate(minors) if number != used)
+    minor = setting(connection, "lowest_free_minor", 0)
+    for (used,) in connection.execute("SELECT minor FROM devices WHERE minor >= ? ORDER BY minor", (minor,)):
+        if used != minor:
+            break
+        minor += 1
+    set_setting(connection, "lowest_free_minor", minor + 1)
     connection.execute("INSERT INTO devices (minor, name, uuid) VALUES (?, ?, ?)", (minor, name, uuid))
-    return Device(minor, name, uuid, 0, False, False, False, 0)
+    return Device(minor, name, uuid, 0, False, False, False, 0, 0)
+
+
+def drop(connection: sqlite3.Connection, minor: int) -> None:
+    """Remove a device whose tables are gone; its number is free again."""
+    connection.execute("DELETE FROM devices WHERE minor = ?", (minor,))
+    lowest = setting(connection, "lowest_free_minor", 0)
+    set_setting(connection, "lowest_free_minor", min(lowest, minor))
 
 
 def put_table(connection: sqlite3.Connection, minor: int, loaded: Sequence[LoadedTarget], *, read_only: bool) -> None:

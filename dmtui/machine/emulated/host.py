@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from dmtui.machine.emulated.store import Store
+from dmtui.machine.emulated.store import Store, set_setting, setting
 from dmtui.machine.emulated.stored import drop_metadata
 from dmtui.machine.errors import machine_error
 from dmtui.machine.protocols import FileIdentity, HostSpace
@@ -41,17 +41,6 @@ class _File:
         return FileIdentity(
             self.path or "", HOST_DEVICE, self.inode, self.size_bytes, self.allocated_bytes, self.directory
         )
-
-
-def setting(connection: sqlite3.Connection, key: str, default: int) -> int:
-    """A number kept in the store."""
-    row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
-    return default if row is None else row[0]
-
-
-def set_setting(connection: sqlite3.Connection, key: str, value: int) -> None:
-    """Keep a number in the store."""
-    connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
 
 
 def free_bytes(connection: sqlite3.Connection) -> int:

@@ -12,7 +12,8 @@ from dmtui.machine.emulated.host import EmulatedFiles, fill, make_directories, p
 from dmtui.machine.emulated.livepools import LivePools
 from dmtui.machine.emulated.loop import EmulatedLoops
 from dmtui.machine.emulated.mapper import EmulatedDeviceMapper
-from dmtui.machine.emulated.store import FILE_NAME, Store
+from dmtui.machine.emulated.processes import EmulatedProcesses
+from dmtui.machine.emulated.store import FILE_NAME, Store, set_setting
 from dmtui.machine.errors import MachineError, NoSpaceError, TimedOutError, machine_error
 from dmtui.machine.protocols import HostSpace
 from dmtui.thinpool.devno import DeviceNumber
@@ -32,6 +33,7 @@ class EmulatedMachine:
         self._mapper = EmulatedDeviceMapper(store, self._pools)
         self._loops = EmulatedLoops(store)
         self._files = EmulatedFiles(store, directory)
+        self._processes = EmulatedProcesses()
 
     @classmethod
     def open(cls, directory: Path) -> EmulatedMachine:
@@ -84,6 +86,11 @@ class EmulatedMachine:
         """See `Machine.files`."""
         return self._files
 
+    @property
+    def processes(self) -> EmulatedProcesses:
+        """See `Machine.processes`."""
+        return self._processes
+
     def close(self) -> None:
         """See `Machine.close`: lets go of the loop devices that this process holds open, too."""
         self._loops.release_all()
@@ -109,6 +116,7 @@ class EmulatedMachine:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
             self._pools.drop_unused(connection)
             connection.execute("DELETE FROM devices")
+            set_setting(connection, "lowest_free_minor", 0)
             connection.execute("DELETE FROM loop_holders")
             connection.execute("UPDATE loops SET autoclear = 1")
             self._loops.sweep(connection)

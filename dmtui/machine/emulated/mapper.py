@@ -152,7 +152,7 @@ class EmulatedDeviceMapper:
         """See `DeviceMapper.remove`."""
         with self._store.write() as connection:
             device = devices.find(connection, name, "removing it")
-            if devices.open_count(connection, device):
+            if device.open_count:
                 if not deferred:
                     raise machine_error(errno.EBUSY, f"device {name}", "removing it")
                 connection.execute("UPDATE devices SET deferred = 1 WHERE minor = ?", (device.minor,))
@@ -165,7 +165,7 @@ class EmulatedDeviceMapper:
         for live in (True, False):
             devices.drop_table(connection, device.minor, live=live)
         self._pools.drop_unused(connection)
-        connection.execute("DELETE FROM devices WHERE minor = ?", (device.minor,))
+        devices.drop(connection, device.minor)
         self._tidy(connection)
 
     def _tidy(self, connection: sqlite3.Connection) -> None:
@@ -173,7 +173,7 @@ class EmulatedDeviceMapper:
         self._pools.drop_unused(connection)
         for (minor,) in connection.execute("SELECT minor FROM devices WHERE deferred").fetchall():
             device = devices.by_minor(connection, minor)
-            if device is not None and not devices.open_count(connection, device):
+            if device is not None and not device.open_count:
                 self._destroy(connection, device)
                 break
         sweep(connection)

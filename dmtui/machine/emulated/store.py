@@ -35,7 +35,8 @@ CREATE TABLE loop_holders (number INTEGER NOT NULL, pid INTEGER NOT NULL);
 CREATE TABLE devices (
     minor INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, uuid TEXT NOT NULL, event_nr INTEGER NOT NULL DEFAULT 0,
     suspended INTEGER NOT NULL DEFAULT 0, read_only INTEGER NOT NULL DEFAULT 0,
-    deferred INTEGER NOT NULL DEFAULT 0, opened INTEGER NOT NULL DEFAULT 0);
+    deferred INTEGER NOT NULL DEFAULT 0, opened INTEGER NOT NULL DEFAULT 0, users INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX devices_deferred ON devices (minor) WHERE deferred;
 CREATE UNIQUE INDEX devices_by_uuid ON devices (uuid) WHERE uuid <> '';
 CREATE TABLE targets (
     minor INTEGER NOT NULL, live INTEGER NOT NULL, number INTEGER NOT NULL, read_only INTEGER NOT NULL,
@@ -46,6 +47,12 @@ CREATE TABLE uses (
     minor INTEGER NOT NULL, live INTEGER NOT NULL, used_major INTEGER NOT NULL, used_minor INTEGER NOT NULL);
 CREATE INDEX uses_by_used ON uses (used_major, used_minor);
 CREATE INDEX uses_by_user ON uses (minor, live);
+CREATE TRIGGER uses_begin AFTER INSERT ON uses WHEN NEW.used_major = 254 AND (SELECT count(*) FROM uses
+    WHERE minor = NEW.minor AND used_major = 254 AND used_minor = NEW.used_minor) = 1
+    BEGIN UPDATE devices SET users = users + 1 WHERE minor = NEW.used_minor; END;
+CREATE TRIGGER uses_end AFTER DELETE ON uses WHEN OLD.used_major = 254 AND NOT EXISTS (SELECT 1 FROM uses
+    WHERE minor = OLD.minor AND used_major = 254 AND used_minor = OLD.used_minor)
+    BEGIN UPDATE devices SET users = users - 1 WHERE minor = OLD.used_minor; END;
 CREATE TABLE metadata (
     id INTEGER PRIMARY KEY, inode INTEGER NOT NULL, offset_sectors INTEGER NOT NULL, state TEXT NOT NULL,
     used_metadata INTEGER NOT NULL, total_metadata INTEGER NOT NULL, used_data INTEGER NOT NULL,
@@ -108,7 +115,7 @@ class Store:
                 if self._marks() == (0, 0):
                     if writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                         raise self._foreign()
-                    for statement in _SCHEMA.split(";"):
+                    for statement in _SCHEMA.split(";\n"):
                         writer.execute(statement)
                     writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                     writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -187,3 +194,14 @@ class Store:
         with self._writing, self._reading:
             self._reader.close()
             self._writer.close()
+
+
+def setting(connection: sqlite3.Connection, key: str, default: int) -> int:
+    """A number kept in the store."""
+    row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+    return default if row is None else row[0]
+
+
+def set_setting(connection: sqlite3.Connection, key: str, value: int) -> None:
+    """Keep a number in the store."""
+    connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
