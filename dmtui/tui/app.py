@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import locale
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -80,7 +79,7 @@ class DashboardApp(App[None]):
         self.register_theme(THEME)
         self.theme = "ansi-dark" if no_color else THEME.name
         self._clock, self._read_only, self._banner = clock, read_only, banner
-        plain = ascii or needs_ascii(os.environ, locale.getpreferredencoding(False))
+        plain = ascii or needs_ascii(os.environ)
         self._ascii = plain
         self._look = Look(glyphs=ASCII if plain else UNICODE)
         self._poller: Poller | None = None

@@ -53,8 +53,12 @@ ASCII = Glyphs(
 )  # fmt: skip
 
 
-def needs_ascii(environment: Mapping[str, str], encoding: str) -> bool:
-    """Whether the terminal cannot be trusted with Unicode: its locale is another, or it is a console."""
+def needs_ascii(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal cannot be trusted with Unicode: it is a console, or the locale asked for is another.
+
+    Read from the environment, because Python itself takes UTF-8 even where the locale is ``POSIX``.
+    """
     if environment.get("TERM", "") in ("linux", "dumb"):
         return True
-    return encoding.lower().replace("-", "").replace("_", "") != "utf8"
+    asked = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "UTF-8")
+    return "utf" not in asked.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -72,10 +73,10 @@ def fit_path(path: str, width: int, ellipsis: str = "…") -> str:
     return fit(ellipsis + tail, width)
 
 
-def spread(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
+def spread(left: Sequence[Span], right: Sequence[Span], width: int, ellipsis: str = "…") -> Line:
     """Both groups at the ends of one line; when they do not fit, the left one is shortened."""
     room = width - width_of(right) - 1
-    kept = crop(left, max(0, room))
+    kept = crop(left, max(0, room), ellipsis)
     return (*kept, Span(" " * max(1, width - width_of(kept) - width_of(right))), *right)
 
 
@@ -91,6 +92,20 @@ def crop(spans: Sequence[Span], width: int, ellipsis: str = "…") -> Line:
         kept.append(span)
         width -= length
     return tuple(kept)
+
+
+def changed_cells(before: Line, after: Line) -> tuple[int, int]:
+    """First cell that differs and how many cells on from there may differ: what must be painted again."""
+    old = [(char, span.role) for span in before for char in span.text]
+    new = [(char, span.role) for span in after for char in span.text]
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    start = cell_len("".join(char for char, _ in new[:same]))
+    end, old_end = width_of(after), width_of(before)
+    if end != old_end:
+        return start, max(end, old_end) - start
+    rest = zip(reversed(old[same:]), reversed(new[same:]), strict=False)
+    tail = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], rest))
+    return start, end - start - cell_len("".join(char for char, _ in new[len(new) - tail :]))
 
 
 def _tail(text: str, width: int) -> str:

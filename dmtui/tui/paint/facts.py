@@ -8,7 +8,7 @@ from dmtui.tui.figures import Density, Level, Look, mode_level
 from dmtui.tui.lines import Line, Span, crop, fit_middle, line
 
 _KEY_WIDTH = 14
-_MOST_FINDINGS = {Density.COMPACT: 2, Density.NORMAL: 4, Density.ROOMY: 6}
+_MOST_FINDINGS = {Density.COMPACT: 2, Density.NORMAL: 4, Density.ROOMY: 4}
 _MODE_MEANING = {
     "rw": "reads and writes",
     "ro": "read-only: metadata cannot be changed",

@@ -44,7 +44,7 @@ def bar(
 def _cells(fraction: float, width: int, room: int, glyphs: Glyphs) -> tuple[int, str]:
     steps = len(glyphs.bar_parts) + 1
     units = min(room * steps, int(fraction * width * steps))
-    if units == 0 and fraction > 0:
+    if units == 0 and fraction > 0 and room > 0:
         units = 1  # something is never drawn as nothing
     full, rest = divmod(units, steps)
     return full, glyphs.bar_parts[rest - 1] if rest else ""

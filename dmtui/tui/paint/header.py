@@ -51,7 +51,7 @@ def header_lines(view: TopView, look: Look, width: int) -> list[Line]:
     ]
     if fresh.sample_at is not None:
         right.append(Span(f" {moment(fresh.sample_at)} ", "strong"))
-    return [spread(left, right, width)]
+    return [spread(left, right, width, look.glyphs.ellipsis)]
 
 
 def notice_lines(view: TopView, look: Look, width: int) -> list[Line]:

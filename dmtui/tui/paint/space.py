@@ -21,7 +21,7 @@ from dmtui.tui.lines import Line, Span, crop, line, spread, width_of
 from dmtui.tui.paint.gauge import bar, chart
 
 _LABEL_WIDTH = 10
-_ROOMY_CHART_ROWS = 8
+_ROOMY_CHART_ROWS = 6
 _AXIS_WIDTH = 5
 _COMPACT_TREND_WIDTH = 24
 _RESERVE_FROM_WIDTH = 90
@@ -121,7 +121,7 @@ def _compact(gauge: _Gauge, look: Look, width: int) -> list[Line]:
         figures += [Span(f"  {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} reserve", "reserve")]
     room = min(_COMPACT_TREND_WIDTH, width - width_of(figures) - 2)
     trend = chart(gauge.trend, room, 1, look.glyphs, f"{gauge.fill_role}-area")[0] if room > 4 else ()
-    return [crop(head, width), spread(figures, trend, width)]
+    return [crop(head, width, look.glyphs.ellipsis), spread(figures, trend, width, look.glyphs.ellipsis)]
 
 
 def _full(gauge: _Gauge, look: Look, width: int) -> list[Line]:
@@ -130,9 +130,9 @@ def _full(gauge: _Gauge, look: Look, width: int) -> list[Line]:
         reserve = f"   {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} reserve"
         title.append(Span(reserve, "reserve"))
     lines = [
-        spread(title, _verdict(gauge, look), width),
+        spread(title, _verdict(gauge, look), width, look.glyphs.ellipsis),
         _bar(gauge, look, width),
-        spread(_amount(gauge, look), _available(gauge, look), width),
+        spread(_amount(gauge, look), _available(gauge, look), width, look.glyphs.ellipsis),
     ]
     if look.density is Density.ROOMY:
         return lines + _history(gauge, look, width)

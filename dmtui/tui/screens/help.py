@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.screen import Screen
-
 from textual.widgets import Label
 
 from dmtui.tui.figures import Look
+from dmtui.tui.glyphs import ASCII
 from dmtui.tui.paint.help import figures_lines, keys_lines
 from dmtui.tui.widgets.panel import Panel
 
@@ -26,7 +26,7 @@ class HelpScreen(Screen[None]):
     ]
 
     def __init__(self, look: Look) -> None:
-        super().__init__()
+        super().__init__(classes="-ascii" if look.glyphs is ASCII else "")
         self._look = look
 
     def compose(self) -> ComposeResult:

@@ -28,7 +28,7 @@ from dmtui.tui.widgets.line_table import LineTable
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.tables import DeviceTable, PoolTable
 
-_ROOMY = (180, 50)
+_ROOMY = (180, 58)
 _NORMAL = (110, 34)
 
 

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from dmtui.tui.figures import Look
-from dmtui.tui.lines import ROLES, Line
+from dmtui.tui.lines import ROLES, Line, changed_cells
 
 Value = TypeVar("Value")
 Painter = Callable[[Value, Look, int], list[Line]]
@@ -71,7 +71,7 @@ class Panel(Widget, Generic[Value]):
             return
         changed = [y for y, spans in enumerate(self._lines) if spans != before[y]]
         if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+            self.refresh(*(self._changed_region(y, before[y]) for y in changed))
 
     def entitle(self, title: str) -> None:
         """Put a title into the border, as text: a name in it is never read as markup."""
@@ -93,6 +93,10 @@ class Panel(Widget, Generic[Value]):
             self._repaint(width)
         spans: Line = self._lines[y] if y < len(self._lines) else ()
         return strip_of(spans, width, role_styles(self), self.rich_style)
+
+    def _changed_region(self, y: int, before: Line) -> Region:
+        start, count = changed_cells(before, self._lines[y])
+        return Region(start, y, count, 1)
 
     def _repaint(self, width: int) -> None:
         self._painted_width = width
