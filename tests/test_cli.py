@@ -162,6 +162,12 @@ def test_emulator_status_names_what_it_holds(run, populated):
         (["watch", "--count", "0"], 2),
         (["watch", "--count", "1", "--interval", "0"], 2),
         (["emulator"], 2),
+        (["device"], 2),
+        (["device", "show", "nobody"], 3),
+        (["device", "activate", "nobody"], 3),
+        (["device", "create", "a/b"], 2),
+        (["device", "create", "web"], 1),
+        (["device", "create", "small", "--size", "1G"], 2),
         (["emulator", "write", "web", "--offset", "x", "--length", "1"], 2),
         (["emulator", "write", "nobody", "--offset", "0", "--length", "1"], 3),
         (["emulator", "host-space", "-5"], 2),
@@ -257,13 +263,48 @@ def test_a_reader_that_goes_away_is_no_error(populated):
     watching = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     watching.stdout.readline()
     watching.stdout.close()
-    assert watching.wait(30) == 0
     assert watching.stderr.read() == b""
+    assert watching.wait(30) == 0
 
 
 def test_the_command_line_starts_without_the_dashboard():
     code = "import sys, dmtui.cli; sys.exit(any(m.split('.')[0] in ('textual', 'rich') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_device_goes_through_its_life(run, populated):
+    def listed():
+        return {view["name"]: view for view in json.loads(run(*populated, "device", "list", "--format", "json")[1])}
+
+    assert run(*populated, "device", "create", "mine", "--parent", "debian", "--size", "12G")[0] == 0
+    assert run(*populated, "device", "activate", "mine")[0] == 0
+    mine = listed()["mine"]
+    assert (
+        list(mine)
+        == ("name thin_id size transaction_id initialized deleted parent active mounted_at mapped open_count").split()
+    )
+    assert (mine["size"], mine["parent"], mine["active"], mine["open_count"]) == (12 * 2**30, "debian", True, 0)
+    assert listed()["web"]["parent"] is None
+    assert run(*populated, "device", "deactivate", "mine")[0] == 0
+    assert "parent: debian" in run(*populated, "device", "show", "mine")[1]
+    assert run(*populated, "device", "remove", "mine")[0] == 0
+    assert "mine" not in listed()
+
+
+def test_a_dry_run_prints_the_plan_and_changes_nothing(run, populated):
+    before = run(*populated, "device", "list")[1], run(*populated, "emulator", "status")[1]
+    for words in (["create", "mine"], ["remove", "web"], ["deactivate", "web"], ["activate", "debian"]):
+        status, out, err = run(*populated, "device", *words, "--dry-run")
+        assert (status, err) == (0, "")
+        assert "# dmsetup " in out
+    assert (run(*populated, "device", "list")[1], run(*populated, "emulator", "status")[1]) == before
+    assert not os.path.exists(f"{populated[3]}/devicemapper/dmtui")
+
+
+def test_read_only_refuses_what_changes(run, populated):
+    status, _, err = run(*populated, "--read-only", "device", "remove", "web")
+    assert status == 2
+    assert one_line(err)
 
 
 def test_version_and_help(run):

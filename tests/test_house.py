@@ -63,7 +63,9 @@ def test_imports_run_down_the_house_only(path):
 def test_only_the_kernel_machine_touches_the_kernel(path):
     if "kernel" in path.relative_to(ROOT).parts:
         return
-    assert not {"fcntl", "ctypes", "subprocess"} & set(imports(path))
+    # The lock of a graph directory is a file's on both machines; it is imported where it is taken.
+    allowed = {"fcntl"} if path == ROOT / "machine" / "durable.py" else set()
+    assert not {"fcntl", "ctypes", "subprocess"} & set(imports(path)) - allowed
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from dmtui.deviceset.deviceplans import DevicePlans, DeviceSetState
@@ -21,13 +22,13 @@ from dmtui.deviceset.records import read_records
 from dmtui.deviceset.recovery import recover
 from dmtui.deviceset.status import pool_name
 from dmtui.deviceset.store import RecordStore
-from dmtui.machine.durable import DurableFiles, Lock
+from dmtui.machine.durable import DurableFiles, InUseError, Lock
 from dmtui.machine.protocols import Machine
 
 
 @dataclass(slots=True)
 class Engine:
-    """A graph directory with its lock held. Use `open_engine`, and `close` in the end.
+    """A graph directory with its lock held (for a dry run: without it). Use `open_engine`, and `close` in the end.
 
     Attributes:
         recovered: what the start had to finish or undo, a line each.
@@ -39,7 +40,7 @@ class Engine:
     plans: DevicePlans
     recovered: tuple[str, ...]
     broken: tuple[str, ...]
-    _lock: Lock
+    _lock: Lock | None
     _now: Callable[[], float]
 
     def run(self, plan: Plan, watch: Callable[[Progress], None] = lambda _: None) -> Outcome:
@@ -59,6 +60,8 @@ class Engine:
 
     def close(self) -> None:
         """Note the next thin id for the original's sake, and let go of the lock."""
+        if self._lock is None:
+            return
         state = self.store.read_state()
         if state.next_device_id != self.plans.state.ids.last:
             self.store.write_state(replace(state, next_device_id=self.plans.state.ids.last))
@@ -70,13 +73,17 @@ def open_engine(
     directory: str,
     options: Options,
     *,
+    recovering: bool = True,
     durable: DurableFiles | None = None,
     now: Callable[[], float] = time.time,
 ) -> Engine:
     """Lock a graph directory, recover what the last writer left, and load its records.
 
+    For a dry run, without `recovering`, nothing is locked, mended or written: what is planned then is what would be
+    done after the recovery of the next start.
+
     Raises:
-        InUseError: another process changes it.
+        InUseError: another process changes it, or a dockerd runs on it.
         MissingError: there is no such directory.
         MachineError: the machine refuses.
     """
@@ -84,19 +91,43 @@ def open_engine(
     store = RecordStore(graph, machine.files, durable or DurableFiles())
     ruling = rule(options, deferred_removal_supported=machine.device_mapper.deferred_removal_supported())
     pool = PoolLink(machine.device_mapper, pool_name(graph, options))
-    store.make_directories()
-    since = datetime.fromtimestamp(now(), UTC).isoformat(timespec="seconds")
-    lock = store.durable.lock(store.lock_path, f"process {os.getpid()} since {since}\n")
+    if recovering:
+        _refuse_beside_docker(machine, graph)
+    lock, recovered = _lock_and_recover(store, pool, now()) if recovering else (None, [])
     try:
-        recovered = recover(store, pool)
         state, broken = _load(store, graph)
     except BaseException:
-        lock.release()
+        if lock is not None:
+            lock.release()
         raise
     plans = DevicePlans(
         store, pool, state, min_free_percent=options.min_free_percent, deferred_deletion=ruling.deferred_deletion
     )
     return Engine(store, pool, plans, tuple(recovered), broken, lock, now)
+
+
+def _refuse_beside_docker(machine: Machine, graph: Graph) -> None:
+    """A running dockerd keeps its records in memory: whoever changes them under it loses data."""
+    root = str(PurePosixPath(graph.directory).parent)
+    running = machine.processes.using("dockerd", root)
+    if running:
+        pids = ", ".join(str(process.pid) for process in running)
+        raise InUseError(
+            f"graph directory {graph.directory}",
+            f"is in use by dockerd, process {pids}",
+            "stop it first; watching goes on",
+        )
+
+
+def _lock_and_recover(store: RecordStore, pool: PoolLink, moment: float) -> tuple[Lock, list[str]]:
+    store.make_directories()
+    since = datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+    lock = store.durable.lock(store.lock_path, f"process {os.getpid()} since {since}\n")
+    try:
+        return lock, recover(store, pool)
+    except BaseException:
+        lock.release()
+        raise
 
 
 def _load(store: RecordStore, graph: Graph) -> tuple[DeviceSetState, tuple[str, ...]]:

@@ -243,6 +243,22 @@ class Files(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running process."""
+
+    pid: int
+    program: str
+
+
+class Processes(Protocol):
+    """Who else is at work on the machine."""
+
+    def using(self, program: str, directory: str) -> tuple[Process, ...]:
+        """Processes of that program that hold something below a directory open, by number."""
+        ...
+
+
 class Machine(Protocol):
     """One machine."""
 
@@ -269,6 +285,11 @@ class Machine(Protocol):
     @property
     def files(self) -> Files:
         """Its files."""
+        ...
+
+    @property
+    def processes(self) -> Processes:
+        """Its processes."""
         ...
 
     def close(self) -> None:

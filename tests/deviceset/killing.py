@@ -48,4 +48,5 @@ class KillingMachine:
         self.device_mapper = reaper.wrap(machine.device_mapper)
         self.loops = reaper.wrap(machine.loops)
         self.files = reaper.wrap(machine.files)
+        self.processes = reaper.wrap(machine.processes)
         self.close = machine.close

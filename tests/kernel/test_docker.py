@@ -54,6 +54,13 @@ def while_running(docker):
     return before, ours, json.loads(asked.stdout)
 
 
+def test_changing_is_refused_while_dockerd_runs(docker, while_running):
+    done = dmtui("--machine", "kernel", "--graph", str(docker.graph), "device", "create", "mine")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"in use by dockerd, process {docker.daemon.pid}" in done.stderr
+    assert not (docker.graph / "dmtui").exists()
+
+
 @pytest.fixture(scope="module")
 def left_behind(docker, while_running):
     """Docker's daemon killed; its pool is still there."""
@@ -117,6 +124,20 @@ def test_reading_changes_nothing(left_behind):
         done = dmtui("--machine", "kernel", "--graph", str(left_behind.graph), *words)
         assert done.returncode == 0, done.stderr
     assert state() == before
+
+
+def test_the_engine_snapshots_what_docker_left_and_docker_goes_on(left_behind):
+    graph = ["--machine", "kernel", "--graph", str(left_behind.graph), "device"]
+    for words in (["create", "mine", "--parent", left_behind.container], ["activate", "mine"], ["deactivate", "mine"]):
+        done = dmtui(*graph, *words)
+        assert done.returncode == 0, done.stderr
+    views = {view["name"]: view for view in json.loads(dmtui(*graph, "list", "--format", "json").stdout)}
+    assert views["mine"]["parent"] == left_behind.container
+    assert views[left_behind.container]["parent"] is None
+    done = dmtui(*graph, "remove", "mine")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((left_behind.graph / "metadata" / "transaction-metadata").read_text())
+    assert record["open_transaction_id"] == info(left_behind)["transaction_id"]
 
 
 def container_device(docker: Docker) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from typing import Literal
 from dmtui.machine.kernel.device_mapper import KernelDeviceMapper
 from dmtui.machine.kernel.files import KernelFiles
 from dmtui.machine.kernel.loops import KernelLoops
+from dmtui.machine.kernel.processes import KernelProcesses
 
 
 class KernelMachine:
@@ -23,6 +24,7 @@ class KernelMachine:
         self._device_mapper = KernelDeviceMapper(deadline_seconds)
         self._loops = KernelLoops()
         self._files = KernelFiles()
+        self._processes = KernelProcesses()
 
     @property
     def kind(self) -> Literal["kernel", "emulated"]:
@@ -48,6 +50,11 @@ class KernelMachine:
     def files(self) -> KernelFiles:
         """Its files."""
         return self._files
+
+    @property
+    def processes(self) -> KernelProcesses:
+        """See `Machine.processes`."""
+        return self._processes
 
     def close(self) -> None:
         """Let go of what is held open."""

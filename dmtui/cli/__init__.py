@@ -1,0 +1,36 @@
+"""The command line: reads the words, opens the machine, prints, and turns errors into one line and a status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from dmtui.cli.parser import build_parser
+from dmtui.cli.session import Session
+from dmtui.thinpool.errors import DmtuiError, ExitStatus
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status (DESIGN.md section 5)."""
+    try:
+        arguments = build_parser().parse_args(words)
+        session = Session(arguments)
+        try:
+            command = cast("Callable[[Session, argparse.Namespace], int]", arguments.command)
+            status = command(session, arguments)
+        finally:
+            session.close()
+        sys.stdout.flush()
+    except DmtuiError as error:
+        print(f"dmtui: {error}", file=sys.stderr)
+        return int(error.exit_status)
+    except BrokenPipeError:
+        # Whoever read us has gone: what is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitStatus.DONE)
+    except KeyboardInterrupt:
+        return 130
+    return status
