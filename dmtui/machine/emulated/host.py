@@ -109,12 +109,18 @@ def punch(connection: sqlite3.Connection, inode: int, offset_bytes: int, length_
         _store_range(connection, inode, first, last, mark=0, room=None)
 
 
-def charge_metadata(connection: sqlite3.Connection, inode: int, blocks_bytes: int) -> None:
-    """Let a metadata file take as much space as its blocks in use at the most so far."""
-    connection.execute(
-        "UPDATE files SET allocated_bytes = max(allocated_bytes, min(size_bytes, ?)) WHERE inode = ?",
-        (blocks_bytes, inode),
-    )
+def charge_metadata(connection: sqlite3.Connection, inode: int, blocks_bytes: int) -> bool:
+    """Let a metadata file take as much space as its blocks in use at the most so far; False when the host is full."""
+    size, taken = connection.execute(
+        "SELECT size_bytes, allocated_bytes FROM files WHERE inode = ?", (inode,)
+    ).fetchone()
+    wanted = min(size, blocks_bytes)
+    if wanted <= taken:
+        return True
+    if wanted - taken > free_bytes(connection):
+        return False
+    connection.execute("UPDATE files SET allocated_bytes = ? WHERE inode = ?", (wanted, inode))
+    return True
 
 
 def drop_if_unused(connection: sqlite3.Connection, inode: int) -> None:

@@ -59,18 +59,27 @@ class LivePools:
             self._kept.pop(metadata_id, None)
             pool.metadata = self.metadata(connection, metadata_id)
             pool.operation_failed()
+        if not self._save(connection, metadata_id, minor, pool):
+            # The host has no room for the metadata file to grow: the commit could not be written.
+            connection.execute("ROLLBACK TO pool")
+            self._kept.pop(metadata_id, None)
+            pool.metadata = self.metadata(connection, metadata_id)
+            pool.operation_failed()
+            self._save(connection, metadata_id, minor, pool)
         connection.execute("RELEASE pool")
-        self.save(connection, metadata_id, minor, pool)
 
-    def save(self, connection: sqlite3.Connection, metadata_id: int, minor: int, pool: Pool) -> None:
-        """Write back what changed."""
+    def _save(self, connection: sqlite3.Connection, metadata_id: int, minor: int, pool: Pool) -> bool:
+        """Write back what changed; False when the host has no room for the metadata."""
         save_metadata(connection, metadata_id, pool.metadata)
         save_state(connection, metadata_id, minor, pool.state)
         inode = connection.execute("SELECT inode FROM metadata WHERE id = ?", (metadata_id,)).fetchone()[0]
-        charge_metadata(connection, inode, pool.metadata.blocks.space.state.used_blocks * METADATA_BLOCK_BYTES)
+        size_bytes = pool.metadata.blocks.space.state.used_blocks * METADATA_BLOCK_BYTES
+        if not charge_metadata(connection, inode, size_bytes):
+            return pool.aborted
         if pool.events:
             connection.execute("UPDATE devices SET event_nr = event_nr + ? WHERE minor = ?", (pool.events, minor))
             pool.events = 0
+        return True
 
     def drop_unused(self, connection: sqlite3.Connection) -> None:
         """Let go of the pool objects that no table holds any more, with their last commit."""

@@ -183,10 +183,10 @@ class EmulatedDeviceMapper:
         with self._store.write() as connection:
             device = devices.find(connection, name, f"sending it {text!r}")
             try:
-                aborted = self._message(connection, device, text)
+                ran_full = self._message(connection, device, text)
             except RefusedError as error:
                 raise refused(error, f"device {name}", f"message {text!r}") from None
-        if aborted:
+        if ran_full:
             raise machine_error(errno.ENOSPC, f"device {name}", f"message {text!r}")
         return ""
 
@@ -213,7 +213,7 @@ class EmulatedDeviceMapper:
 
         with self._pools.open(connection, metadata_id) as pool:
             obey(pool, text, is_active)
-        return pool.aborted
+        return pool.ran_full
 
     def open_device(self, name: str) -> None:
         """Open a device's node, as a process or a mount would."""

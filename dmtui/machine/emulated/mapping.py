@@ -75,12 +75,20 @@ def map_run(pool: PoolMetadata, thin_id: int, begin: int, data_block: int, count
     pool.changed_thins.add(thin_id)
 
 
-def remap(pool: PoolMetadata, thin_id: int, block: int, data_block: int) -> None:
-    """Map a mapped block of a thin to another, freshly allocated data block; the old one loses a reference."""
+def remap_run(pool: PoolMetadata, thin_id: int, begin: int, data_block: int, count: int) -> int:
+    """Map mapped blocks of a thin to other, freshly allocated data blocks; the old ones lose a reference each.
+
+    Returns the fewest free data blocks that an allocation found, had each been made just before its mapping.
+    """
     root = _borrow_root(pool, thin_id)
-    root = pool.mappings.insert(root, block, data_block << TIME_BITS | pool.superblock.time)
+    fewest = pool.data.state.total_blocks
+    for index in range(count):
+        fewest = min(fewest, pool.data.free_blocks + count - index)
+        mapping = (data_block + index) << TIME_BITS | pool.superblock.time
+        root = pool.mappings.insert(root, begin + index, mapping)
     _return_root(pool, thin_id, root)
     pool.changed_thins.add(thin_id)
+    return fewest
 
 
 def unmap(pool: PoolMetadata, thin_id: int, begin: int, end: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+from dmtui.machine.emulated.metadata import MetadataFullError
 from dmtui.machine.emulated.pool import Pool
 from dmtui.machine.emulated.tables import RefusedError, kernel_number, read_thin_id, split_message
 
@@ -12,10 +13,13 @@ from dmtui.machine.emulated.tables import RefusedError, kernel_number, read_thin
 def obey(pool: Pool, text: str, is_active: Callable[[int], bool]) -> None:
     """Do what a message says and commit.
 
+    As in the kernel a commit that fails breaks the pool but not the message, which was carried out.
+
     `is_active` tells whether any table has a thin id open.
 
     Raises:
         RefusedError: the kernel would refuse it; nothing has changed.
+        MetadataFullError: not one metadata block is left.
     """
     if not pool.state.mode.serves_messages:
         raise RefusedError(errno.EOPNOTSUPP, "unable to service pool target messages in READ_ONLY or FAIL mode")
@@ -27,7 +31,11 @@ def obey(pool: Pool, text: str, is_active: Callable[[int], bool]) -> None:
     if len(words) != count:
         received = f"Message received with {len(words) + 1} arguments instead of {count + 1}."
         raise RefusedError(errno.EINVAL, received)
-    act(pool, words, is_active)
+    try:
+        act(pool, words, is_active)
+    except MetadataFullError:
+        pool.ran_full = True
+        raise
     pool.commit()
 
 

@@ -140,6 +140,10 @@ class PoolMetadata:
 
     Attributes:
         changed_thins: thins whose details are written at the next commit.
+        mappings: the trees of a thin's blocks to data blocks.
+        top: the tree of thin ids to the roots of their mappings.
+        details: the tree that stands for the thins' details: its shape counts, they themselves are in `thins`.
+        index: the tree of the data map's bitmaps.
     """
 
     superblock: Superblock
@@ -147,31 +151,19 @@ class PoolMetadata:
     data: SpaceMap
     thins: MutableMapping[int, ThinDetails]
     changed_thins: set[int] = field(default_factory=set[int])
+    mappings: BTree = field(init=False)
+    top: BTree = field(init=False)
+    details: BTree = field(init=False)
+    index: BTree = field(init=False)
     _pending_index: dict[int, int] = field(default_factory=dict[int, int])
 
     def __post_init__(self) -> None:
+        self.mappings = BTree(self.blocks, Values(MAX_INTERNAL_ENTRIES, self._inc_data, self._dec_data))
+        self.top = BTree(self.blocks, Values(MAX_INTERNAL_ENTRIES, self._inc_roots, self._dec_roots))
+        self.details = BTree(self.blocks, Values(MAX_DETAILS_ENTRIES))
+        self.index = BTree(self.blocks, Values(MAX_INDEX_ENTRIES))
         self.blocks.space.attach(self.blocks)
         self.data.attach(self.blocks)
-
-    @property
-    def mappings(self) -> BTree:
-        """The trees of a thin's blocks to data blocks."""
-        return BTree(self.blocks, Values(MAX_INTERNAL_ENTRIES, self._inc_data, self._dec_data))
-
-    @property
-    def top(self) -> BTree:
-        """The tree of thin ids to the roots of their mappings."""
-        return BTree(self.blocks, Values(MAX_INTERNAL_ENTRIES, self._inc_roots, self._dec_roots))
-
-    @property
-    def details(self) -> BTree:
-        """The tree that stands for the thins' details: its shape counts, the details themselves are in `thins`."""
-        return BTree(self.blocks, Values(MAX_DETAILS_ENTRIES))
-
-    @property
-    def index(self) -> BTree:
-        """The tree of the data map's bitmaps."""
-        return BTree(self.blocks, Values(MAX_INDEX_ENTRIES))
 
     def _inc_data(self, mappings: array[int]) -> None:
         for mapping in mappings:

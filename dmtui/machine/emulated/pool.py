@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from dmtui.machine.emulated.mapping import Stretch, map_run, remap, stretches, unmap
+from dmtui.machine.emulated.mapping import Stretch, map_run, remap_run, stretches, unmap
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
 
 
@@ -87,6 +87,7 @@ class Pool:
     Attributes:
         events: events raised meanwhile.
         aborted: the open transaction was thrown away.
+        ran_full: that happened in the middle of a message, which therefore failed.
     """
 
     metadata: PoolMetadata
@@ -95,6 +96,7 @@ class Pool:
     relieve: Callable[[], None] = lambda: None
     events: int = 0
     aborted: bool = False
+    ran_full: bool = False
 
     def set_mode(self, mode: Mode) -> None:
         """Go to a mode as far as the pool's condition allows; a change is an event."""
@@ -170,16 +172,23 @@ class Pool:
         while count:
             data_block, got = self._allocate(count)
             map_run(self.metadata, thin_id, begin, data_block, got)
-            if got < count:
+            self._check_low_water(self.metadata.data.free_blocks + 1)
+            if got < count and got == _PIECE_BLOCKS:
                 # A long write lasts: the kernel's tick commits in the middle of it.
                 self.commit()
             self.relieve()
             begin, count = begin + got, count - got
 
     def _break_sharing(self, thin_id: int, stretch: Stretch) -> None:
-        for block in range(stretch.begin, stretch.begin + stretch.count):
-            data_block, _ = self._allocate(1)
-            remap(self.metadata, thin_id, block, data_block)
+        begin, count = stretch.begin, stretch.count
+        while count:
+            data_block, got = self._allocate(count)
+            fewest = remap_run(self.metadata, thin_id, begin, data_block, got)
+            self._check_low_water(fewest)
+            if got < count and got == _PIECE_BLOCKS:
+                self.commit()
+            self.relieve()
+            begin, count = begin + got, count - got
 
     def _allocate(self, most: int) -> tuple[int, int]:
         """Allocate data blocks side by side, in the kernel's order of checks, with space under them."""
@@ -198,7 +207,6 @@ class Pool:
         filled = self.host.fill(first, count)
         for block in range(first + filled, first + count):
             data.dec(block)
-        self._check_low_water(data.free_blocks + 1)
         if not filled:
             raise _WriteStoppedError(errno.EIO)
         if not self.metadata.metadata_free_blocks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dmtui.machine.emulated import EmulatedMachine
-from dmtui.machine.emulated.mapping import map_run, remap, stretches, unmap
+from dmtui.machine.emulated.mapping import map_run, remap_run, stretches, unmap
 from dmtui.machine.emulated.metadata import PoolMetadata
 from dmtui.thinpool.table import Target
 
@@ -79,7 +79,7 @@ def put(pool: PoolMetadata, thin_id: int, begin: int, count: int = 1) -> None:
                 done += got
         elif stretch.shared:
             for block in range(stretch.begin, stretch.begin + stretch.count):
-                remap(pool, thin_id, block, pool.data.allocate(1)[0])
+                remap_run(pool, thin_id, block, pool.data.allocate(1)[0], 1)
 
 
 def check_counts(pool: PoolMetadata) -> None:

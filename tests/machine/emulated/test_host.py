@@ -132,3 +132,15 @@ def test_devices_have_their_nodes(bench):
     assert path(DeviceNumber(254, 1)) == "/dev/mapper/t1"
     assert path(DeviceNumber(254, 9)) is None
     assert bench.machine.files.identify("/dev/mapper/t1").is_block_device
+
+
+def test_a_host_without_room_for_metadata_breaks_the_pool_until_it_is_checked(bench):
+    bench.machine.set_host_space(0)
+    # The kernel carries the message out and ignores that the commit behind it fails.
+    bench.msg("create_thin 1")
+    assert (
+        bench.line() == "0 131072 thin-pool 0 111/1024 0/1024 - ro discard_passdown queue_if_no_space needs_check 256 "
+    )
+    bench.machine.set_host_space(GIB)
+    bench.reload()
+    assert bench.line().split()[7:] == ["ro", "discard_passdown", "queue_if_no_space", "needs_check", "256"]

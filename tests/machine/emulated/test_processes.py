@@ -175,3 +175,21 @@ def test_an_operation_that_is_refused_changes_nothing(directory):
         machine.device_mapper.create("q", [Target(0, 8, "thin", "/dev/mapper/p 77")])
     assert [entry.name for entry in machine.device_mapper.list_devices()] == ["p", "shared"]
     machine.close()
+
+
+def open_new(directory, results) -> None:
+    machine = EmulatedMachine.open(directory)
+    results.put((machine.is_new, machine.host_space.total_bytes))
+    machine.close()
+
+
+def test_of_several_that_open_a_new_one_at_once_one_makes_it(tmp_path):
+    results = spawn.Queue()
+    workers = [spawn.Process(target=open_new, args=(tmp_path / "machine", results)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    seen = [results.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join(60)
+    assert sorted(new for new, _ in seen) == [False, False, False, True]
+    assert {total for _, total in seen} == {64 << 30}
