@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from dmtui.machine.emulated import devices
+from dmtui.machine.emulated.faults import Faults
 from dmtui.machine.emulated.host import EmulatedFiles, fill, make_directories, punch, set_free_bytes
 from dmtui.machine.emulated.livepools import LivePools
 from dmtui.machine.emulated.loop import EmulatedLoops
@@ -33,6 +34,7 @@ class EmulatedMachine:
         self._mapper = EmulatedDeviceMapper(store, self._pools)
         self._loops = EmulatedLoops(store)
         self._files = EmulatedFiles(store, directory)
+        self._faults = Faults(store, self._pools)
         self._processes = EmulatedProcesses()
 
     @classmethod
@@ -91,6 +93,11 @@ class EmulatedMachine:
         """See `Machine.processes`."""
         return self._processes
 
+    @property
+    def faults(self) -> Faults:
+        """What may go wrong with its pools, to be caused by hand."""
+        return self._faults
+
     def close(self) -> None:
         """See `Machine.close`: lets go of the loop devices that this process holds open, too."""
         self._loops.release_all()
@@ -133,6 +140,27 @@ class EmulatedMachine:
         """
         self._io(name, offset_bytes, length_bytes, discard=False)
 
+    def flush(self, name: str) -> None:
+        """Flush a thin device, as fsync does.
+
+        Raises:
+            DeviceMissingError: no such device.
+            NoSpaceError: the pool is out of data space and block 0 of the thin is not mapped.
+            MachineError: EIO where the pool is read-only and block 0 is not mapped; EINVAL for any but a thin.
+            TimedOutError: the device is suspended: the flush would wait.
+        """
+        number = errno.EINVAL
+        with self._store.write() as connection:
+            device = devices.find(connection, name, "flushing it")
+            if device.suspended or devices.pool_is_suspended(connection, device.minor):
+                raise _waits(device.name)
+            for target in devices.targets(connection, device.minor):
+                if target.metadata_id is not None and target.thin_id is not None:
+                    with self._pools.open(connection, target.metadata_id) as pool:
+                        number = pool.flush(target.thin_id)
+        if number:
+            raise machine_error(number, f"device {name}", "flushing it")
+
     def discard(self, name: str, *, offset_bytes: int, length_bytes: int) -> None:
         """Discard a range of a mapped device, in bytes; only the blocks it covers completely are unmapped.
 
@@ -166,8 +194,7 @@ class EmulatedMachine:
         if device is None or device.read_only:
             return errno.ENXIO if device is None else errno.EPERM
         if device.suspended or devices.pool_is_suspended(connection, dev.minor):
-            subject = f"device {device.name}"
-            return TimedOutError(subject, "is suspended: the I/O would wait", "resume it", errno.ETIMEDOUT)
+            return _waits(device.name)
         for target in devices.targets(connection, dev.minor):
             start = target.start_sectors * SECTOR_BYTES
             begin = max(offset_bytes, start)
@@ -208,6 +235,10 @@ class EmulatedMachine:
             happened = "the write would wait for space: the pool has no free data block (queue_if_no_space)"
             return NoSpaceError(f"thin {thin_id}", happened, "extend the pool or free space", errno.ENOSPC)
         return number
+
+
+def _waits(name: str) -> TimedOutError:
+    return TimedOutError(f"device {name}", "is suspended: the I/O would wait", "resume it", errno.ETIMEDOUT)
 
 
 def _loop_io(

@@ -101,8 +101,8 @@ class Pool:
     def set_mode(self, mode: Mode) -> None:
         """Go to a mode as far as the pool's condition allows; a change is an event."""
         old = self.state.mode
-        if mode is Mode.WRITE and old is not Mode.WRITE and self.metadata.superblock.needs_check:
-            mode = Mode.READ_ONLY
+        if mode is Mode.WRITE and self.metadata.superblock.needs_check:
+            mode = Mode.READ_ONLY if old is Mode.WRITE else old
         if old is Mode.FAIL:
             mode = old
         if mode is Mode.WRITE:
@@ -218,6 +218,19 @@ class Pool:
             self.state.low_water_triggered = True
             self.events += 1
 
+    def flush(self, thin_id: int) -> int:
+        """Flush a thin (fsync); returns 0 or an errno.
+
+        The kernel looks a flush up as if it touched block 0: where that would need a block, it fails like a write.
+        """
+        if self.state.mode is Mode.WRITE:
+            self._commit_changes()
+            return 0
+        first = next(iter(stretches(self.metadata, thin_id, 0, 1)))
+        if first.data_block is not None and self.state.mode is not Mode.FAIL:
+            return 0
+        return errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO
+
     def discard(self, thin_id: int, begin: int, end: int) -> int:
         """Unmap whole blocks of a thin; returns 0 or an errno. A pool that takes no changes ignores it."""
         if self.state.discard == "ignore_discard":
@@ -260,6 +273,8 @@ class Pool:
         `table_mode` is the mode that a newly loaded table asks for, None for a table that was live already.
         """
         self.set_mode(self.state.mode if table_mode is None else table_mode)
+        if self.state.mode is Mode.FAIL:
+            return 0
         self.state.error_if_no_space = self.state.requested_error_if_no_space
         known = self.metadata.data.state.total_blocks
         grown = False

@@ -187,3 +187,16 @@ def test_a_discard_goes_key_by_key_and_rebalances(pool):
     unmap(pool, 0, 0, 10_000)
     pool.commit()
     assert live(pool) == 23
+
+
+@pytest.mark.parametrize(("blocks", "last"), [(256, 219), (12_288, 10_916)])
+def test_the_create_thin_that_ends_the_metadata_is_known_to_the_message(blocks, last):
+    pool = in_memory(blocks, 1024)
+    thin_id = 0
+    while True:
+        pool.create_thin(thin_id)
+        pool.commit()
+        if not pool.metadata_free_blocks:
+            break
+        thin_id += 1
+    assert thin_id == last
