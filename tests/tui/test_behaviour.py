@@ -121,6 +121,15 @@ async def test_a_vanished_pool_is_told_and_another_one_is_shown(dashboard):
         assert "docker-8:1-4718594-pool" in text(app, "facts")
 
 
+async def test_the_pool_asked_for_is_shown_first(dashboard):
+    app = dashboard(initial_pool="vg0-thin-tpool")
+    async with app.run_test(size=SIZE) as pilot:
+        app.feed(samples.sample(samples.docker_pool(), samples.lvm_pool(), samples.containerd_pool()))
+        await pilot.pause()
+        assert app.selected_pool == "vg0-thin-tpool"
+        assert app.screen.query_one(PoolTable).cursor_key == "vg0-thin-tpool"
+
+
 async def test_the_last_pool_may_go_and_come_back(dashboard):
     app = dashboard()
     async with app.run_test(size=SIZE) as pilot:

@@ -24,6 +24,7 @@ _LABEL_WIDTH = 10
 _ROOMY_CHART_ROWS = 6
 _AXIS_WIDTH = 5
 _COMPACT_TREND_WIDTH = 24
+_COMPACT_FIGURES_WIDTH = 49
 _RESERVE_FROM_WIDTH = 90
 
 
@@ -119,7 +120,8 @@ def _compact(gauge: _Gauge, look: Look, width: int) -> list[Line]:
     figures = [Span(" " * _LABEL_WIDTH), *_amount(gauge, look), Span("  "), *_available(gauge, look)]
     if gauge.reserve_bytes and width >= _RESERVE_FROM_WIDTH:
         figures += [Span(f"  {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} reserve", "reserve")]
-    room = min(_COMPACT_TREND_WIDTH, width - width_of(figures) - 2)
+    # Always as wide, whatever the figures: a history that changes its place cannot be compared.
+    room = min(_COMPACT_TREND_WIDTH, width - _LABEL_WIDTH - _COMPACT_FIGURES_WIDTH, width - width_of(figures) - 2)
     trend = chart(gauge.trend, room, 1, look.glyphs, f"{gauge.fill_role}-area")[0] if room > 4 else ()
     return [crop(head, width, look.glyphs.ellipsis), spread(figures, trend, width, look.glyphs.ellipsis)]
 

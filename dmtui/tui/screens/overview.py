@@ -18,6 +18,7 @@ from dmtui.monitor.sample import Backing, Sample
 from dmtui.thinpool.text import printable
 from dmtui.tui.actions import Scope, Situation, bindings
 from dmtui.tui.figures import Density, Look
+from dmtui.tui.freshness import Flow
 from dmtui.tui.paint.backing import backing_lines
 from dmtui.tui.paint.facts import facts_lines, findings_lines
 from dmtui.tui.paint.header import TopView, header_lines, notice_lines
@@ -108,7 +109,7 @@ class OverviewScreen(Screen[None]):
         """Show the view; panels paint only what differs from before."""
         fresh = view.top.freshness
         self.set_class(fresh.stale, "-stale")
-        self.set_class(fresh.flow.name == "PAUSED", "-paused")
+        self.set_class(fresh.flow is Flow.PAUSED, "-paused")
         self._panel("header").show(view.top, view.look)
         self._panel("notice").show(view.top, view.look)
         self.query_one(KeyBar).show(view.situation, view.look)

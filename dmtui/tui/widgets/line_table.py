@@ -62,7 +62,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
     """
 
     class Highlighted(Message):
-        """The cursor came to a row."""
+        """The operator moved the cursor to a row; rows that come and go announce nothing."""
 
         def __init__(self, table: LineTable[Any], key: str) -> None:
             super().__init__()
@@ -244,8 +244,6 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
             for index in range(first, min(len(rows), first + self.size.height)):
                 if rows[index] != before[index]:
                     self.refresh_line(index + 1)
-        if self.cursor_key is not None and self.cursor_key != key:
-            self.post_message(self.Highlighted(self, self.cursor_key))
 
     def _fit(self) -> None:
         width = self.size.width
