@@ -100,8 +100,9 @@ class EmulatedMachine:
 
     def close(self) -> None:
         """See `Machine.close`: lets go of the loop devices that this process holds open, too."""
-        self._loops.release_all()
-        self._store.close()
+        if not self._store.is_closed:
+            self._loops.release_all()
+            self._store.close()
 
     @property
     def host_space(self) -> HostSpace:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dmtui.machine.errors import MachineError
 from dmtui.thinpool.errors import DmtuiError
 
 FILE_NAME = "machine.sqlite3"
@@ -79,6 +80,7 @@ class Store:
 
     Attributes:
         is_new: the store was created by this very call.
+        is_closed: `close` was called.
         forget: called when what is cached of the store is not true any more.
     """
 
@@ -87,6 +89,7 @@ class Store:
         self.forget: Callable[[], None] = lambda: None
         self._writing = threading.RLock()
         self._reading = threading.Lock()
+        self.is_closed = False
         self._depth = 0
         self._seen = -1
         try:
@@ -156,21 +159,33 @@ class Store:
                 finally:
                     self._depth -= 1
                 return
-            self._writer.execute("BEGIN IMMEDIATE")
-            self._depth = 1
-            try:
-                seen = self._writer.execute("PRAGMA data_version").fetchone()[0]
-                if seen != self._seen:
+            with self._explained():
+                self._writer.execute("BEGIN IMMEDIATE")
+                self._depth = 1
+                try:
+                    seen = self._writer.execute("PRAGMA data_version").fetchone()[0]
+                    if seen != self._seen:
+                        self.forget()
+                        self._seen = seen
+                    yield self._writer
+                    self._writer.execute("COMMIT")
+                except BaseException:
                     self.forget()
-                    self._seen = seen
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException:
-                self.forget()
-                self._writer.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth = 0
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+                    raise
+                finally:
+                    self._depth = 0
+
+    @contextmanager
+    def _explained(self) -> Generator[None, None, None]:
+        """Say in our own words that the database cannot be used: locked for too long, disk full, removed, closed."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise MachineError(
+                f"emulated machine {self.path}", f"cannot be used: {error}", "look at its directory, then try again"
+            ) from error
 
     @contextmanager
     def read(self) -> Generator[sqlite3.Connection, None, None]:
@@ -182,7 +197,7 @@ class Store:
                     return
             finally:
                 self._writing.release()
-        with self._reading:
+        with self._reading, self._explained():
             self._reader.execute("BEGIN")
             try:
                 yield self._reader
@@ -190,8 +205,9 @@ class Store:
                 self._reader.execute("COMMIT")
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database; closing twice is fine."""
         with self._writing, self._reading:
+            self.is_closed = True
             self._reader.close()
             self._writer.close()
 

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from dmtui.machine.emulated import EmulatedMachine
+from dmtui.machine.errors import MachineError
 from dmtui.thinpool.errors import DmtuiError
 from tests.machine.emulated.bench import Bench, check_counts
 
@@ -167,7 +168,6 @@ def test_a_newer_store_is_refused(directory):
 
 
 def test_an_operation_that_is_refused_changes_nothing(directory):
-    from dmtui.machine.errors import MachineError
     from dmtui.thinpool.table import Target
 
     machine = EmulatedMachine.open(directory)
@@ -193,3 +193,50 @@ def test_of_several_that_open_a_new_one_at_once_one_makes_it(tmp_path):
         worker.join(60)
     assert sorted(new for new, _ in seen) == [False, False, False, True]
     assert {total for _, total in seen} == {64 << 30}
+
+
+def test_a_closed_machine_says_so_and_may_be_closed_again(directory):
+    machine = EmulatedMachine.open(directory)
+    machine.close()
+    machine.close()
+    for use in (machine.device_mapper.list_devices, lambda: machine.device_mapper.message("p", "create_thin 5")):
+        with pytest.raises(MachineError, match="closed"):
+            use()
+
+
+def test_one_machine_serves_several_threads(directory):
+    machine = EmulatedMachine.open(directory)
+    failures = []
+
+    def work(first):
+        try:
+            for thin_id in range(first, first + 30):
+                machine.device_mapper.message("p", f"create_thin {thin_id}")
+                machine.device_mapper.status("p")
+                machine.loops.list_bound()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(1000 * n,)) for n in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    machine.close()
+    assert failures == []
+    whole(directory)
+
+
+def test_a_run_can_be_repeated_to_the_byte(tmp_path):
+    lines = []
+    for name in ("one", "two"):
+        machine = EmulatedMachine.open(tmp_path / name)
+        bench = Bench(machine, blocks=300)
+        bench.thin(1)
+        bench.msg("create_snap 2 1")
+        bench.machine.write("t1", offset_bytes=0, length_bytes=200 * 65536)
+        bench.msg("reserve_metadata_snap")
+        bench.discard("t1", 5, 50)
+        lines.append([bench.line(), bench.line("t1"), machine.files.identify("/b/data"), machine.host_space])
+        machine.close()
+    assert lines[0] == lines[1]
