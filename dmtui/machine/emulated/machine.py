@@ -10,6 +10,7 @@ from typing import Literal
 from dmtui.machine.emulated import devices
 from dmtui.machine.emulated.faults import Faults
 from dmtui.machine.emulated.host import EmulatedFiles, fill, make_directories, punch, set_free_bytes
+from dmtui.machine.emulated.leaks import Leaks
 from dmtui.machine.emulated.livepools import LivePools
 from dmtui.machine.emulated.loop import EmulatedLoops
 from dmtui.machine.emulated.mapper import EmulatedDeviceMapper
@@ -35,6 +36,7 @@ class EmulatedMachine:
         self._loops = EmulatedLoops(store)
         self._files = EmulatedFiles(store, directory)
         self._faults = Faults(store, self._pools)
+        self._leaks = Leaks(store, self._mapper.open_device, self._mapper.close_device)
         self._processes = EmulatedProcesses()
 
     @classmethod
@@ -98,6 +100,11 @@ class EmulatedMachine:
         """What may go wrong with its pools, to be caused by hand."""
         return self._faults
 
+    @property
+    def leaks(self) -> Leaks:
+        """Emulated processes that keep devices open."""
+        return self._leaks
+
     def close(self) -> None:
         """See `Machine.close`: lets go of the loop devices that this process holds open, too."""
         if not self._store.is_closed:
@@ -125,6 +132,7 @@ class EmulatedMachine:
             self._pools.drop_unused(connection)
             connection.execute("DELETE FROM devices")
             set_setting(connection, "lowest_free_minor", 0)
+            connection.execute("DELETE FROM leaks")
             connection.execute("DELETE FROM loop_holders")
             connection.execute("UPDATE loops SET autoclear = 1")
             self._loops.sweep(connection)

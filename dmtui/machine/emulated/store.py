@@ -64,6 +64,7 @@ CREATE TABLE pools (
     low_water_triggered INTEGER NOT NULL, low_water_blocks TEXT NOT NULL, metadata_low_triggered INTEGER NOT NULL,
     discard TEXT NOT NULL,
     requested TEXT NOT NULL);
+CREATE TABLE leaks (pid INTEGER PRIMARY KEY, minor INTEGER NOT NULL);
 CREATE TABLE thins (
     metadata_id INTEGER NOT NULL, thin_id INTEGER NOT NULL, mapped INTEGER NOT NULL, highest INTEGER NOT NULL,
     transaction_id TEXT NOT NULL, creation_time INTEGER NOT NULL, snapshotted_time INTEGER NOT NULL,
