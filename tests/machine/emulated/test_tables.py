@@ -228,3 +228,34 @@ def test_devices_stack(bench):
     assert list(map(str, bench.mapper.dependencies("top"))) == ["254:1"]
     assert refusal(bench.mapper.remove, "lin") == errno.EBUSY
     assert refusal(bench.mapper.create, "far", [Target(0, 4096, "linear", "254:1 4096")]) == errno.EINVAL
+
+
+def test_a_pool_may_stand_on_parts_of_one_device_as_lvms_do(emulated):
+    emulated.files.make_directory("/b")
+    emulated.files.make_sparse_file("/b/disk", 80 << 20)
+    disk = emulated.loops.attach("/b/disk", autoclear=False).path
+    mapper = emulated.device_mapper
+    mapper.create("vg-pool_tmeta", [Target(0, 8192, "linear", f"{disk} 0")])
+    mapper.create("vg-pool_tdata", [Target(0, 131072, "linear", f"{disk} 8192")])
+    mapper.create(
+        "vg-pool-tpool",
+        [Target(0, 131072, "thin-pool", "/dev/mapper/vg-pool_tmeta /dev/mapper/vg-pool_tdata 128 0")],
+    )
+    mapper.message("vg-pool-tpool", "create_thin 1")
+    mapper.create("vg-thin", [Target(0, 131072, "thin", "/dev/mapper/vg-pool-tpool 1")])
+    before = emulated.files.identify("/b/disk").allocated_bytes
+    emulated.write("vg-thin", offset_bytes=0, length_bytes=10 * 65536)
+    assert emulated.files.identify("/b/disk").allocated_bytes >= before + 10 * 65536
+    line = "0 131072 thin-pool 0 112/1024 10/1024 - rw discard_passdown queue_if_no_space - 256 "
+    assert str(mapper.status_flush("vg-pool-tpool").targets[0]) == line
+    assert refusal(mapper.remove, "vg-pool_tmeta") == errno.EBUSY
+
+
+def test_a_data_device_that_cannot_discard_switches_passdown_off(bench):
+    bench.mapper.create("zeroes", [Target(0, 1 << 20, "zero", "")])
+    bench.machine.files.make_sparse_file("/b/meta2", 4 << 20)
+    meta = bench.machine.loops.attach("/b/meta2", autoclear=False).path
+    bench.mapper.create("q", [Target(0, 1 << 20, "thin-pool", f"{meta} /dev/mapper/zeroes 128 0")])
+    words = bench.mapper.status("q").targets[0].params.split()
+    assert words[5] == "no_discard_passdown"
+    assert bench.mapper.table("q").targets[0].params.endswith(" 128 0 0 ")
