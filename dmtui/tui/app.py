@@ -26,7 +26,7 @@ from dmtui.tui.history import History
 from dmtui.tui.look import THEME, stylesheet, variable_defaults
 from dmtui.tui.paint.header import TopView
 from dmtui.tui.paint.space import SpaceView
-from dmtui.tui.screens.overview import OverviewScreen, OverviewView
+from dmtui.tui.screens.overview import OverviewScreen, OverviewView, density_of
 from dmtui.tui.widgets.key_bar import KeyBar
 
 PACES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -118,7 +118,9 @@ class DashboardApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         """The overview."""
-        return OverviewScreen(classes="-ascii" if self._ascii else "")
+        # The classes that are right from the start need no second styling of the whole screen.
+        classes = f"-empty -{density_of(*self.size).value}"
+        return OverviewScreen(classes=f"{classes} -ascii" if self._ascii else classes)
 
     def on_mount(self) -> None:
         """Paint first, ask after."""

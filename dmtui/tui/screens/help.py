@@ -14,11 +14,13 @@ from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
 from dmtui.tui.paint.help import figures_lines, keys_lines
 from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.roles import ROLE_CLASSES
 
 
 class HelpScreen(Screen[None]):
     """Covers the overview, which draws nothing meanwhile."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1,enter", "close", "Close"),
         Binding("down,j", "scroll_by(1)", "Down"),

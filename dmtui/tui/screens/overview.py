@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -27,10 +27,18 @@ from dmtui.tui.paint.welcome import welcome_lines
 from dmtui.tui.widgets.key_bar import KeyBar
 from dmtui.tui.widgets.line_table import LineTable
 from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.roles import ROLE_CLASSES
 from dmtui.tui.widgets.tables import DeviceTable, PoolTable
 
 _ROOMY = (180, 58)
 _NORMAL = (110, 34)
+
+
+def density_of(width: int, height: int) -> Density:
+    """The arrangement that suits a terminal."""
+    if width >= _ROOMY[0] and height >= _ROOMY[1]:
+        return Density.ROOMY
+    return Density.NORMAL if width >= _NORMAL[0] and height >= _NORMAL[1] else Density.COMPACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class OverviewView:
 class OverviewScreen(Screen[None]):
     """Arranges the panels by the terminal's size and hands each its part of the view."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     BINDINGS = bindings(Scope.OVERVIEW)
     AUTO_FOCUS = "#devices"
 
@@ -91,33 +100,26 @@ class OverviewScreen(Screen[None]):
         self._filter.cursor_blink = False
 
     def on_resize(self, event: Resize) -> None:
-        """Take the arrangement that suits the size."""
-        density = self.density
-        for name in Density:
-            self.set_class(name is density, f"-{name.value}")
+        """What is shown depends on the size."""
         self.post_message(self.ViewWanted())
 
     @property
     def density(self) -> Density:
         """How much room there is at present."""
-        width, height = self.size
-        if width >= _ROOMY[0] and height >= _ROOMY[1]:
-            return Density.ROOMY
-        return Density.NORMAL if width >= _NORMAL[0] and height >= _NORMAL[1] else Density.COMPACT
+        return density_of(*self.size)
 
     def show(self, view: OverviewView) -> None:
         """Show the view; panels paint only what differs from before."""
         fresh = view.top.freshness
-        self.set_class(fresh.stale, "-stale")
-        self.set_class(fresh.flow is Flow.PAUSED, "-paused")
+        classes = {f"-{density.value}": density is view.look.density for density in Density}
+        classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": view.pool is None}
+        self.update_classes(classes)  # all at once: each change of a class styles the whole screen anew
         self._panel("header").show(view.top, view.look)
         self._panel("notice").show(view.top, view.look)
         self.query_one(KeyBar).show(view.situation, view.look)
         if view.sample is None or view.pool is None:
-            self.set_class(True, "-empty")
             self._panel("welcome").show(view.top, view.look)
             return
-        self.set_class(False, "-empty")
         self.query_one(PoolTable).show_rows(view.sample.pools, view.look)
         self.query_one(PoolTable).move_to(view.pool.pool.name)
         self._show_pool(view.pool, view.look)

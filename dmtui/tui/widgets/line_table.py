@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 from textual.events import Click, Resize
@@ -18,7 +19,7 @@ from dmtui.tui.actions import Scope, bindings
 from dmtui.tui.figures import Density, Look
 from dmtui.tui.lines import Align, Line, Span, crop, fit, width_of
 from dmtui.tui.widgets.columns import fit_columns
-from dmtui.tui.widgets.panel import ROLE_CLASSES, role_styles, strip_of
+from dmtui.tui.widgets.roles import strip_of
 
 Row = TypeVar("Row")
 _GUTTER = 2
@@ -56,7 +57,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
     """Rows with a key each; the cursor stays on its key while rows come, go and change places."""
 
     BINDINGS = bindings(Scope.TABLE)
-    COMPONENT_CLASSES = ROLE_CLASSES | {"line-table--header", "line-table--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line-table--header", "line-table--cursor"}
     DEFAULT_CSS = """
     LineTable { width: 1fr; height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
     """
@@ -209,7 +210,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         if y == 1 and not self._shown:
             text = f"no {self._name_of_rows} matches the filter" if self._rows and self._filter else self._empty
             spans = (Span(" " * _GUTTER), Span(text, "muted"))
-        return strip_of(crop(spans, width), width, role_styles(self), self.rich_style)
+        return strip_of(self, crop(spans, width), width)
 
     @property
     def _page_rows(self) -> int:
@@ -285,7 +286,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
                 glyphs = self._look.glyphs
                 title = f"{title}{glyphs.down if self._reverse else glyphs.up}"
             cells += fit(title, room, column.align) + " "
-        return strip_of((Span(cells, "header"),), width, {"header": style}, style)
+        return Strip([Segment(cells, style)]).adjust_cell_length(width, style)
 
     def _row(self, index: int, width: int) -> Strip:
         here = index == self._cursor
@@ -295,9 +296,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
             cell = crop(column.paint(row, look, room), room, look.glyphs.ellipsis)
             gap = Span(" " * (room - width_of(cell)))
             spans += [gap, *cell, Span(" ")] if column.align == "right" else [*cell, gap, Span(" ")]
-        styles = role_styles(self)
         if not here:
-            return strip_of(tuple(spans), width, styles, self.rich_style)
+            return strip_of(self, tuple(spans), width)
         cursor = self.get_component_rich_style("line-table--cursor")
-        over = Style(bgcolor=cursor.bgcolor, bold=cursor.bold, reverse=cursor.reverse)
-        return strip_of(tuple(spans), width, {role: style + over for role, style in styles.items()}, cursor)
+        return strip_of(self, tuple(spans), width, Style(bgcolor=cursor.bgcolor, reverse=cursor.reverse))

@@ -5,37 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
 from dmtui.tui.figures import Look
-from dmtui.tui.lines import ROLES, Line, changed_cells
+from dmtui.tui.lines import Line, changed_cells
+from dmtui.tui.widgets.roles import strip_of
 
 Value = TypeVar("Value")
 Painter = Callable[[Value, Look, int], list[Line]]
-
-ROLE_CLASSES = {f"role--{role}" for role in ROLES}
-
-
-def role_styles(widget: Widget) -> dict[str, Style]:
-    """The style of every role on that widget, as the stylesheet has it."""
-    return {role: widget.get_component_rich_style(f"role--{role}") for role in ROLES}
-
-
-def strip_of(spans: Line, width: int, styles: dict[str, Style], base: Style) -> Strip:
-    """A line of exactly that many cells."""
-    segments = [Segment(span.text, styles[span.role]) for span in spans]
-    return Strip(segments).adjust_cell_length(width, base)
 
 
 class Panel(Widget, Generic[Value]):
     """Shows one value through its painter; its height follows the number of lines."""
 
-    COMPONENT_CLASSES = ROLE_CLASSES
     DEFAULT_CSS = """
     Panel { height: auto; width: 1fr; }
     """
@@ -62,7 +47,8 @@ class Panel(Widget, Generic[Value]):
         """Show a value; paints nothing when its lines are the same as before."""
         self._value, self._look = value, look
         width = self.content_size.width
-        if width <= 0:
+        if width <= 0:  # not laid out at present: painted when it is drawn
+            self._painted_width = -1
             return
         before = self._lines
         self._repaint(width)
@@ -92,7 +78,7 @@ class Panel(Widget, Generic[Value]):
         if width != self._painted_width:
             self._repaint(width)
         spans: Line = self._lines[y] if y < len(self._lines) else ()
-        return strip_of(spans, width, role_styles(self), self.rich_style)
+        return strip_of(self, spans, width)
 
     def _changed_region(self, y: int, before: Line) -> Region:
         start, count = changed_cells(before, self._lines[y])
