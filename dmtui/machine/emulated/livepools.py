@@ -110,7 +110,7 @@ class LivePools:
             block_sectors = pool.metadata.superblock.block_sectors
             pool.state.requested_error_if_no_space = "error_if_no_space" in table.features
             pool.state.low_water_blocks = table.low_water_mark_blocks
-            pool.state.discard = _discard(connection, table, data_dev, swapped)
+            pool.state.discard = _discard(connection, table, data_dev)
             asked = Mode.READ_ONLY if "read_only" in table.features else Mode.WRITE
             metadata_blocks = (devices.size_sectors(connection, metadata_dev) or 0) // METADATA_BLOCK_SECTORS
             if pool.metadata.metadata_total_blocks < _SMALLEST_BLOCKS and not pool.metadata.superblock.needs_check:
@@ -127,7 +127,7 @@ def _nothing() -> None:
     """A pool whose nodes are all in memory needs no relief."""
 
 
-def _discard(connection: sqlite3.Connection, table: PoolTable, data_dev: DeviceNumber, _: bool) -> str:
+def _discard(connection: sqlite3.Connection, table: PoolTable, data_dev: DeviceNumber) -> str:
     if "ignore_discard" in table.features:
         return "ignore_discard"
     # Passdown goes off by itself where the data device cannot discard (a zero target, for one).

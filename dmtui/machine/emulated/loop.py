@@ -99,10 +99,6 @@ class EmulatedLoops:
                 connection.execute("DELETE FROM loop_holders WHERE pid = ?", (os.getpid(),))
                 sweep(connection)
 
-    def sweep(self, connection: sqlite3.Connection) -> None:
-        """Unbind what nobody uses any more, within a transaction."""
-        sweep(connection)
-
     def detach(self, path: str) -> None:
         """See `LoopDevices.detach`."""
         with self._store.write() as connection:

@@ -12,7 +12,7 @@ from dmtui.machine.emulated.faults import Faults
 from dmtui.machine.emulated.host import EmulatedFiles, fill, make_directories, punch, set_free_bytes
 from dmtui.machine.emulated.leaks import Leaks
 from dmtui.machine.emulated.livepools import LivePools
-from dmtui.machine.emulated.loop import EmulatedLoops
+from dmtui.machine.emulated.loop import EmulatedLoops, sweep
 from dmtui.machine.emulated.mapper import EmulatedDeviceMapper
 from dmtui.machine.emulated.processes import EmulatedProcesses
 from dmtui.machine.emulated.store import FILE_NAME, Store, set_setting
@@ -135,7 +135,7 @@ class EmulatedMachine:
             connection.execute("DELETE FROM leaks")
             connection.execute("DELETE FROM loop_holders")
             connection.execute("UPDATE loops SET autoclear = 1")
-            self._loops.sweep(connection)
+            sweep(connection)
 
     def write(self, name: str, *, offset_bytes: int, length_bytes: int) -> None:
         """Write to a mapped device, in bytes; every block touched is written in order.

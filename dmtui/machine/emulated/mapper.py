@@ -13,6 +13,7 @@ from dmtui.machine.emulated.livepools import LivePools
 from dmtui.machine.emulated.loading import Loading, load_table
 from dmtui.machine.emulated.loop import sweep
 from dmtui.machine.emulated.messages import obey
+from dmtui.machine.emulated.metadata import PoolMetadata
 from dmtui.machine.emulated.statuslines import status_params
 from dmtui.machine.emulated.store import Store
 from dmtui.machine.emulated.tables import RefusedError, split_message
@@ -103,7 +104,7 @@ class EmulatedDeviceMapper:
         with self._store.write() as connection:
             device = devices.find(connection, name, "loading a table")
 
-            def metadata_of(metadata_id: int):  # noqa: ANN202
+            def metadata_of(metadata_id: int) -> PoolMetadata:
                 return self._pools.metadata(connection, metadata_id)
 
             loading = Loading(connection, device, read_only, metadata_of, self._pools.keep)

@@ -10,10 +10,10 @@ from array import array
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 
-from dmtui.machine.emulated.btree import Blocks, BTree, Values
+from dmtui.machine.emulated.btree import BTree, Values
 from dmtui.machine.emulated.btree_remove import remove
 from dmtui.machine.emulated.node import MAX_INTERNAL_ENTRIES, Node
-from dmtui.machine.emulated.spacemap import SpaceMap, bitmaps_for
+from dmtui.machine.emulated.spacemap import SpaceMap, SpaceMapState, bitmaps_for
 from dmtui.thinpool.units import metadata_reserve_blocks
 
 MAX_DETAILS_ENTRIES = 126
@@ -323,8 +323,6 @@ class PoolMetadata:
 
 def in_memory(metadata_blocks: int, data_blocks: int, block_sectors: int = 128) -> PoolMetadata:
     """A freshly formatted pool that lives in memory only."""
-    from dmtui.machine.emulated.spacemap import SpaceMapState  # noqa: PLC0415
-
     space = SpaceMap(SpaceMapState(metadata_blocks), bytearray(metadata_blocks), reuse_at_once=True)
     data = SpaceMap(SpaceMapState(), bytearray(), reuse_at_once=False)
     pool = PoolMetadata(Superblock(block_sectors), NodeBlocks({}, space), data, {})
@@ -332,6 +330,3 @@ def in_memory(metadata_blocks: int, data_blocks: int, block_sectors: int = 128) 
     pool.grow_data(data_blocks)
     pool.commit()
     return pool
-
-
-_: type[Blocks] = NodeBlocks

@@ -6,12 +6,10 @@ One byte a block: 0 free, 1, 2, `MANY` (the count itself is in the overflow tree
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 
 from dmtui.machine.emulated.btree import Blocks, BTree, Values
 from dmtui.machine.emulated.btree_remove import remove
-from dmtui.machine.emulated.node import numbers
 
 COUNTERS_PER_BITMAP = 16320
 """Two-bit counters in one bitmap block of the kernel; our rows in the store cover the same."""
@@ -163,8 +161,3 @@ class SpaceMap:
 def bitmaps_for(total_blocks: int) -> int:
     """Bitmap blocks it takes to count so many blocks."""
     return -(-total_blocks // COUNTERS_PER_BITMAP)
-
-
-def mapped_blocks(mappings: array[int]) -> array[int]:
-    """The data blocks of a leaf's mappings."""
-    return numbers(mapping >> 24 for mapping in mappings)
