@@ -160,11 +160,15 @@ class KernelLoops:
             except OSError as error:
                 if error.errno not in (errno.EINVAL, errno.ENOTTY):
                     raise
-                self.has_configure = False
             else:
                 return
         fcntl.ioctl(loop, _SET_FD, file)
-        fcntl.ioctl(loop, _SET_STATUS, status)
+        try:
+            fcntl.ioctl(loop, _SET_STATUS, status)
+        except OSError:
+            fcntl.ioctl(loop, _CLEAR_FD)
+            raise
+        self.has_configure = False
 
     def _read(self, number: int) -> LoopDevice | None:
         """One loop device, None if it is not bound (any more)."""
