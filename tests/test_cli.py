@@ -291,6 +291,42 @@ def test_a_device_goes_through_its_life(run, populated):
     assert "mine" not in listed()
 
 
+def test_a_leaked_mount_keeps_a_device_open_until_its_process_ends(run, populated):
+    def open_count():
+        return json.loads(run(*populated, "device", "show", "web", "--format", "json")[1])["open_count"]
+
+    status, pid, _ = run(*populated, "emulator", "leak", "web")
+    assert (status, open_count()) == (0, 1)
+    assert f"process {pid.strip()} holds" in run(*populated, "emulator", "status")[1]
+    assert run(*populated, "emulator", "unleak", pid.strip())[0] == 0
+    assert open_count() == 0
+    status, _, err = run(*populated, "emulator", "unleak", pid.strip())
+    assert status in (1, 3)
+    assert one_line(err)
+
+
+def test_a_failed_pool_is_one_line_with_status_1_and_unknown_figures(run, populated):
+    assert run(*populated, "emulator", "fault", "fail-pool")[0] == 0
+    status, out, err = run(*populated, "info", "--format", "json")
+    assert (status, json.loads(out)["mode"]) == (1, "Fail")
+    assert json.loads(out)["data_space"] == {"used": None, "total": None, "available": None}
+    assert "Fail" in err
+    status, out, err = run(*populated, "info")
+    assert (status, one_line(err)) == (1, True)
+    assert "Data Space Used: unknown" in out
+    (pool,) = json.loads(run(*populated, "pools", "--format", "json")[1])
+    assert [device["mapped"] for device in pool["devices"]] == [None] * 3
+
+
+def test_a_pool_that_needs_a_check_says_so_until_it_is_cleared_offline(run, populated):
+    assert run(*populated, "emulator", "fault", "fail-metadata-write")[0] == 0
+    report = json.loads(run(*populated, "info", "--format", "json")[1])
+    assert (report["mode"], report["needs_check"]) == ("ro", True)
+    assert run(*populated, "emulator", "fault", "clear-needs-check")[0] == 1
+    assert run(*populated, "emulator", "reboot")[0] == 0
+    assert run(*populated, "emulator", "fault", "clear-needs-check")[0] == 0
+
+
 def test_a_dry_run_prints_the_plan_and_changes_nothing(run, populated):
     before = run(*populated, "device", "list")[1], run(*populated, "emulator", "status")[1]
     for words in (["create", "mine"], ["remove", "web"], ["deactivate", "web"], ["activate", "debian"]):

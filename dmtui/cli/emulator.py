@@ -61,6 +61,35 @@ def host_space(session: Session, arguments: argparse.Namespace) -> int:
     return int(ExitStatus.DONE)
 
 
+def leak(session: Session, arguments: argparse.Namespace) -> int:
+    """Let a process hold a device's mount in another mount namespace, and print its pid."""
+    machine = _emulated(session)
+    print(machine.leaks.begin(_device_name(session, machine, arguments.name)))
+    return int(ExitStatus.DONE)
+
+
+def unleak(session: Session, arguments: argparse.Namespace) -> int:
+    """End a process that `leak` started."""
+    _emulated(session).leaks.end(arguments.pid)
+    return int(ExitStatus.DONE)
+
+
+def fault(session: Session, arguments: argparse.Namespace) -> int:
+    """Cause a trouble of a pool, or mend it."""
+    machine = _emulated(session)
+    pool = arguments.pool or _device_name(session, machine, "pool")
+    if arguments.kind == "clear-needs-check":
+        machine.faults.clear_needs_check(arguments.pool or f"{session.graph_directory}/devicemapper/metadata")
+    else:
+        causes = {
+            "fail-metadata-write": machine.faults.fail_metadata_operation,
+            "fail-pool": machine.faults.fail_pool,
+            "expire-no-space-wait": machine.faults.expire_no_space_wait,
+        }
+        causes[arguments.kind](pool)
+    return int(ExitStatus.DONE)
+
+
 def reboot(session: Session, arguments: argparse.Namespace) -> int:
     """Forget what a kernel forgets."""
     _emulated(session).reboot()
@@ -80,6 +109,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
         f"loop: {loop.path} on {loop.backing_path}{' (deleted)' if loop.deleted else ''}"
         for loop in machine.loops.list_bound()
     ]
+    lines += [f"leak: process {leak.pid} holds {leak.device_name}" for leak in machine.leaks.list_held()]
     for entry in machine.device_mapper.list_devices():
         reading = machine.device_mapper.status(entry.name)
         lines += [f"device: {entry.name} ({entry.dev}) {target}" for target in reading.targets]

@@ -84,6 +84,13 @@ def _add_emulator(parser: argparse.ArgumentParser, shared: Parser) -> None:
         sub.add_argument("--length", required=True, metavar="SIZE", help="how much, such as 200M")
     space = verb("host-space", emulator.host_space, "set the free space of the emulated host file system")
     space.add_argument("size", metavar="SIZE")
+    leaking = verb("leak", emulator.leak, "let a process hold a device's mount in another namespace; prints its pid")
+    leaking.add_argument("name", metavar="NAME", help="device-mapper name, or the name within the graph directory")
+    verb("unleak", emulator.unleak, "end such a process").add_argument("pid", metavar="PID", type=int)
+    faults = verb("fault", emulator.fault, "cause a trouble of a pool, or mend it")
+    kinds = ("fail-metadata-write", "fail-pool", "expire-no-space-wait", "clear-needs-check")
+    faults.add_argument("kind", choices=kinds, help="clear-needs-check takes the path of the metadata file")
+    faults.add_argument("pool", nargs="?", metavar="POOL", help="default: the graph directory's pool")
     verb("reboot", emulator.reboot, "forget what a kernel forgets")
     verb("status", emulator.status, "what the emulated machine holds")
 
