@@ -154,7 +154,7 @@ async def test_nothing_is_repainted_when_nothing_changed(dashboard, monkeypatch)
         monkeypatch.setattr(DeviceTable, "render_line", lambda self, y: rows.append(y) or line(self, y))
         app.feed(samples.sample(samples.docker_pool(), at=samples.NOW + 81))
         await pilot.pause()
-        assert set(painted) <= {("header", 0)}
+        assert set(painted) <= {("moment", 0)}
         assert rows == []
 
 

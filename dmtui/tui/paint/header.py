@@ -49,9 +49,13 @@ def header_lines(view: TopView, look: Look, width: int) -> list[Line]:
         Span(f" {_flow(fresh, look)} ", _FLOW_ROLES[fresh.flow]),
         Span(f" every {fresh.interval_seconds:g} s ", "muted"),
     ]
-    if fresh.sample_at is not None:
-        right.append(Span(f" {moment(fresh.sample_at)} ", "strong"))
     return [spread(left, right, width, look.glyphs.ellipsis)]
+
+
+def moment_lines(view: TopView, look: Look, width: int) -> list[Line]:
+    """When the figures were taken; apart from the line beside it, as it alone changes with every sample."""
+    sample_at = view.freshness.sample_at
+    return [crop((Span("" if sample_at is None else f" {moment(sample_at)} ", "strong"),), width)]
 
 
 def notice_lines(view: TopView, look: Look, width: int) -> list[Line]:

@@ -21,7 +21,7 @@ from dmtui.tui.figures import Density, Look
 from dmtui.tui.freshness import Flow
 from dmtui.tui.paint.backing import backing_lines
 from dmtui.tui.paint.facts import facts_lines, findings_lines
-from dmtui.tui.paint.header import TopView, header_lines, notice_lines
+from dmtui.tui.paint.header import TopView, header_lines, moment_lines, notice_lines
 from dmtui.tui.paint.space import SpaceView, space_lines
 from dmtui.tui.paint.welcome import welcome_lines
 from dmtui.tui.widgets.key_bar import KeyBar
@@ -75,7 +75,9 @@ class OverviewScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Every panel once; the stylesheet arranges them."""
-        yield Panel(header_lines, id="header")
+        with Container(id="top"):
+            yield Panel(header_lines, id="header")
+            yield Panel(moment_lines, id="moment")
         yield Panel(notice_lines, id="notice")
         yield Panel(welcome_lines, id="welcome")
         with Container(id="body"):
@@ -114,8 +116,8 @@ class OverviewScreen(Screen[None]):
         classes = {f"-{density.value}": density is view.look.density for density in Density}
         classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": view.pool is None}
         self.update_classes(classes)  # all at once: each change of a class styles the whole screen anew
-        self._panel("header").show(view.top, view.look)
-        self._panel("notice").show(view.top, view.look)
+        for name in ("header", "moment", "notice"):
+            self._panel(name).show(view.top, view.look)
         self.query_one(KeyBar).show(view.situation, view.look)
         if view.sample is None or view.pool is None:
             self._panel("welcome").show(view.top, view.look)
