@@ -14,7 +14,7 @@ from dmtui.machine.emulated.loading import Loading, load_table
 from dmtui.machine.emulated.loop import sweep
 from dmtui.machine.emulated.messages import obey
 from dmtui.machine.emulated.metadata import PoolMetadata
-from dmtui.machine.emulated.statuslines import status_params
+from dmtui.machine.emulated.statuslines import status_params, table_line
 from dmtui.machine.emulated.store import Store
 from dmtui.machine.emulated.tables import RefusedError, split_message
 from dmtui.machine.errors import MachineError, TimedOutError, machine_error
@@ -65,7 +65,7 @@ class EmulatedDeviceMapper:
         """See `DeviceMapper.table`."""
         with self._store.read() as connection:
             device = devices.find(connection, name, "reading its table")
-            lines = tuple(target.target() for target in devices.targets(connection, device.minor))
+            lines = tuple(table_line(connection, target) for target in devices.targets(connection, device.minor))
             return DeviceReading(devices.info(connection, device), lines)
 
     def status(self, name: str) -> DeviceReading:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 from dmtui.machine.emulated.devices import LoadedTarget
 from dmtui.machine.emulated.pool import Mode
-from dmtui.thinpool.table import THIN, THIN_POOL
+from dmtui.thinpool.table import THIN, THIN_POOL, Target
+
+FAIL = "Fail"
 
 
 def status_params(connection: sqlite3.Connection, target: LoadedTarget) -> str:
@@ -18,6 +21,14 @@ def status_params(connection: sqlite3.Connection, target: LoadedTarget) -> str:
     return ""
 
 
+def table_line(connection: sqlite3.Connection, target: LoadedTarget) -> Target:
+    """A line of the live table; the kernel hides that of a thin device whose pool failed behind its one word."""
+    line = target.target()
+    if target.type == THIN and _thin(connection, target) == FAIL:
+        return replace(line, params=FAIL)
+    return line
+
+
 def _pool(connection: sqlite3.Connection, target: LoadedTarget) -> str:
     row = connection.execute(
         "SELECT transaction_id, used_metadata, total_metadata, used_data, total_data, held_block, mode, discard,"
@@ -26,7 +37,7 @@ def _pool(connection: sqlite3.Connection, target: LoadedTarget) -> str:
     ).fetchone()
     txid, used_metadata, total_metadata, used, total, held, mode, discard, error, needs_check = row
     if mode == Mode.FAIL.name:
-        return "Fail"
+        return FAIL
     words = (
         txid,
         f"{used_metadata}/{total_metadata}",
@@ -49,6 +60,6 @@ def _thin(connection: sqlite3.Connection, target: LoadedTarget) -> str:
         (target.metadata_id, target.thin_id),
     ).fetchone()
     if row is None or row[2] == Mode.FAIL.name:
-        return "Fail"
+        return FAIL
     mapped, highest, _, block_sectors = row
     return f"{mapped * block_sectors} {(highest + 1) * block_sectors - 1}" if mapped else "0 -"

@@ -261,3 +261,17 @@ def test_a_removal_can_be_called_off(bench):
     bench.mapper.message("t1", "@cancel_deferred_remove")
     bench.mapper.close_device("t1")
     assert not bench.mapper.info("t1").deferred_remove
+
+
+def test_the_thin_devices_of_a_failed_pool_do_not_even_tell_their_table(tmp_path):
+    from dmtui.lab.starter import populate
+    from dmtui.machine.emulated import EmulatedMachine
+
+    machine = EmulatedMachine.open(tmp_path / "machine")
+    prefix = populate(machine, str(tmp_path / "machine" / "devicemapper")).prefix
+    machine.faults.fail_pool(prefix.pool_name)
+    assert machine.device_mapper.table(prefix.device_name("web")).targets[0].params == "Fail"
+    assert machine.device_mapper.dependencies(prefix.device_name("web")) == (
+        machine.device_mapper.info(prefix.pool_name).dev,
+    )
+    machine.close()
