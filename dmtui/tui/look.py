@@ -10,7 +10,7 @@ import dmtui
 
 THEME = Theme(
     name="dmtui",
-    primary="#6cb6ff",
+    primary="#7cc7e8",
     secondary="#8b9bb4",
     accent="#7cc7e8",
     foreground="#d5dbe5",
@@ -27,6 +27,7 @@ THEME = Theme(
         "data": "#5aa9f0",
         "meta": "#4cc2b0",
         "rule": "#303b4a",
+        "cursor": "#26364b",
         "footer-key-foreground": "#7cc7e8",
         "footer-background": "#161c26",
         "footer-description-foreground": "#8a97a9",
@@ -34,14 +35,29 @@ THEME = Theme(
 )
 """Blue, teal, amber and rose on slate: told apart also without red and green, and by words anyway."""
 
-_DARK = {"muted": "#8a97a9", "faint": "#5a6575", "data": "#5aa9f0", "meta": "#4cc2b0", "rule": "#465264"}
-_LIGHT = {"muted": "#5b6672", "faint": "#9aa5b1", "data": "#1f6fbf", "meta": "#0f7d6e", "rule": "#b9c2cc"}
+_DARK = {
+    "muted": "#8a97a9",
+    "faint": "#5a6575",
+    "data": "#5aa9f0",
+    "meta": "#4cc2b0",
+    "rule": "#465264",
+    "cursor": "#2b3d54",
+}
+_LIGHT = {
+    "muted": "#5b6672",
+    "faint": "#9aa5b1",
+    "data": "#1f6fbf",
+    "meta": "#0f7d6e",
+    "rule": "#b9c2cc",
+    "cursor": "#c4d6ea",
+}
 _ANSI = {
     "muted": "ansi_default",
     "faint": "ansi_bright_black",
     "data": "ansi_blue",
     "meta": "ansi_cyan",
     "rule": "ansi_bright_black",
+    "cursor": "ansi_bright_black",
 }
 
 

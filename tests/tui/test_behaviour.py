@@ -1,6 +1,7 @@
 """What the dashboard does when the world around it changes: errors, silence, vanishing things, hostile names."""
 
 import dataclasses
+import re
 import threading
 import time
 
@@ -231,6 +232,23 @@ async def test_hostile_names_never_break_the_screen(dashboard, name, size):
         for widget in app.screen.query(Panel):
             for y in range(widget.content_size.height):
                 assert widget.render_line(y).cell_length == widget.content_size.width
+
+
+@pytest.mark.parametrize("state", ["live", "paused", "failing"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_an_ascii_screen_has_nothing_but_ascii(dashboard, size, state):
+    app = dashboard(ascii=True, banner="plain")
+    async with app.run_test(size=size) as pilot:
+        app.feed(samples.sample(samples.damaged_pool(), samples.docker_pool(count=300, name="b", display_name="b")))
+        await pilot.pause()
+        if state == "paused":
+            await pilot.press("p")
+        if state == "failing":
+            app.feed(PollFailed(samples.NOW, "broken"))
+        await pilot.press("tab")
+        await pilot.pause()
+        drawn = re.sub(r"&#160;|<[^>]*>", " ", app.export_screenshot().partition("</style>")[2])
+        assert drawn.isascii(), set(filter(lambda char: not char.isascii(), drawn))
 
 
 @pytest.mark.parametrize("size", [(20, 6), (40, 12), (60, 20), (100, 30), (300, 80)])
