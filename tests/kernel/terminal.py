@@ -23,7 +23,9 @@ class Terminal:
 
     def start(self, *words: str) -> None:
         columns, rows = self.size
-        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), "-s", "main", *words)
+        # A program believes COLUMNS and LINES more than its terminal, and a guest may have them set.
+        clean = ("env", "-u", "COLUMNS", "-u", "LINES", *words)
+        self.tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), "-s", "main", *clean)
 
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p", "-t", "main")
@@ -31,7 +33,7 @@ class Terminal:
     def keys(self, *keys: str) -> None:
         self.tmux("send-keys", "-t", "main", *keys)
 
-    def wait_for(self, holds, seconds: float = 60) -> str:
+    def wait_for(self, holds, seconds: float = 180) -> str:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             screen = self.screen()

@@ -35,7 +35,9 @@ def docker():
         docker.start()
         try:
             docker.import_image("tiny")
-            docker.container = docker.client("create", "--name", "one", "tiny", "/busybox", "true").strip()
+            docker.client("create", "--name", "one", "tiny", "/busybox", "true")
+            device = docker.client("inspect", "--format", "{{.GraphDriver.Data.DeviceName}}", "one").strip()
+            docker.container = device.split("-", 3)[3]
             docker.client("create", "--name", "two", "tiny", "/busybox", "true")
             yield docker
         finally:
@@ -185,10 +187,10 @@ def test_the_dashboard_shows_the_pool_left_behind_and_follows_a_write(left_behin
             (OUT / "last-screen.txt").write_text(terminal.screen())
         svg = OUT / "kernel-docker.svg"
         terminal.start(
-            "env", "TEXTUAL_SCREENSHOT=12", f"TEXTUAL_SCREENSHOT_LOCATION={OUT}",
+            "env", "TEXTUAL_SCREENSHOT=15", f"TEXTUAL_SCREENSHOT_LOCATION={OUT}",
             f"TEXTUAL_SCREENSHOT_FILENAME={svg.name}", *words,
         )  # fmt: skip
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while not svg.exists() and time.monotonic() < deadline:
             time.sleep(0.5)
     subprocess.run(["dmsetup", "remove", "--retry", name], check=True)
