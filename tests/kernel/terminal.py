@@ -14,9 +14,10 @@ class Terminal:
 
     def tmux(self, *words: str) -> str:
         socket = f"dmtui-{self.name}"
-        return subprocess.run(
-            ["tmux", "-L", socket, "-f", "/dev/null", *words], capture_output=True, text=True, timeout=60
-        ).stdout
+        command = ["tmux", "-L", socket, "-f", "/dev/null", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 or words[0] in ("capture-pane", "kill-server"), done.stderr
+        return done.stdout
 
     def __enter__(self):
         return self

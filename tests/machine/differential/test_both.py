@@ -30,6 +30,11 @@ def machine_kind():
 
 
 @pytest.fixture
+def rig(machine, home):
+    return Rig(machine, home)
+
+
+@pytest.fixture
 def emulated_rig(tmp_path):
     machine = EmulatedMachine.open(tmp_path / "emulated")
     yield Rig(machine, tmp_path / "emulated")

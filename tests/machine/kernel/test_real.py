@@ -130,14 +130,14 @@ def test_a_suspend_that_hangs_is_given_up_and_the_message_that_frees_it_gets_thr
 def test_watching_goes_on_while_a_suspend_hangs(machine, stuck):
     pool, thin, make_room = stuck
     mapper = machine.device_mapper
-    mapper.deadline_seconds = 1.0
+    mapper.deadline_seconds = 6.0
     with ThreadPoolExecutor(1) as other:
         suspending = other.submit(mapper.suspend, thin)
         time.sleep(0.3)
         started = time.monotonic()
         assert mapper.status(pool).targets
         assert mapper.list_devices()
-        assert time.monotonic() - started < 0.3
+        assert time.monotonic() - started < 3
         assert not suspending.done()
         assert isinstance(suspending.exception(), TimedOutError)
     mapper.deadline_seconds = 30.0
