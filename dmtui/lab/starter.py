@@ -7,6 +7,7 @@ dashboard read it like any other graph directory.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from dmtui.deviceset.graph import Graph, open_graph
@@ -80,7 +81,7 @@ def _create_pool(machine: EmulatedMachine, graph: Graph) -> str:
     return name
 
 
-def _write_record(graph: Graph, name: str, fields: dict[str, object]) -> None:
+def _write_record(graph: Graph, name: str, fields: Mapping[str, object]) -> None:
     path = Path(graph.records_directory) / name
-    path.write_text(json.dumps(fields, separators=(",", ":")) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(dict(fields), separators=(",", ":")) + "\n", encoding="utf-8")
     path.chmod(0o600)
