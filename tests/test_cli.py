@@ -310,6 +310,7 @@ def test_a_failed_pool_is_one_line_with_status_1_and_unknown_figures(run, popula
     status, out, err = run(*populated, "info", "--format", "json")
     assert (status, json.loads(out)["mode"]) == (1, "Fail")
     assert json.loads(out)["data_space"] == {"used": None, "total": None, "available": None}
+    assert one_line(err)
     assert "Fail" in err
     status, out, err = run(*populated, "info")
     assert (status, one_line(err)) == (1, True)

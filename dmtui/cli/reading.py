@@ -60,7 +60,7 @@ def info(session: Session, arguments: argparse.Namespace) -> int:
         sys.stdout.write(forms[arguments.format](report))
     if report.pool_origin == "absent":
         raise absent_error(report)
-    if arguments.format != "text":
+    if arguments.format != "text" and not report.failed:
         for finding in report.findings:
             print(f"dmtui: pool {printable(f'{report.pool_name}: {finding}')}", file=sys.stderr)
     if report.failed:
