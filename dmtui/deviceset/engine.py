@@ -63,7 +63,7 @@ class Engine:
         if self._lock is None:
             return
         state = self.store.read_state()
-        if state.next_device_id != self.plans.state.ids.last:
+        if state is not None and state.next_device_id != self.plans.state.ids.last:
             self.store.write_state(replace(state, next_device_id=self.plans.state.ids.last))
         self._lock.release()
 
@@ -135,7 +135,9 @@ def _load(store: RecordStore, graph: Graph) -> tuple[DeviceSetState, tuple[str, 
     # A parent without a record is one whose device is gone: its children still name it truly. A child without one is
     # what a kill left of an undone creation.
     parents = {name: parent for name, parent in store.read_parents().items() if name in records.devices}
-    ids = ThinIds((record.device_id for record in records.devices.values()), store.read_state().next_device_id)
+    state = store.read_state()
+    taken = (record.device_id for record in records.devices.values())
+    ids = ThinIds(taken, state.next_device_id if state else 0)
     return DeviceSetState(dict(records.devices), parents, ids), records.broken
 
 

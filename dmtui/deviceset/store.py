@@ -103,9 +103,12 @@ class RecordStore:
         }
         self._write(f"{self.graph.records_directory}/{TRANSACTION_RECORD}", fields)
 
-    def read_state(self) -> SetState:
-        """State of the set; the defaults where there is none."""
-        fields = self._read(f"{self.graph.records_directory}/{SET_RECORD}")
+    def read_state(self) -> SetState | None:
+        """State of the set: the defaults where there is none, None where its file is broken and must be left alone."""
+        path = f"{self.graph.records_directory}/{SET_RECORD}"
+        fields = self._read(path)
+        if not fields and SET_RECORD in self.durable.names(self.graph.records_directory):
+            return None
         next_id = fields.get("next_device_id", 0)
         return SetState(
             next_id if isinstance(next_id, int) else 0,

@@ -49,24 +49,18 @@ class DurableFiles:
         """
         directory, temporary = os.path.dirname(path), f"{os.path.dirname(path)}/{_TEMPORARY}{os.getpid()}"  # noqa: PTH120
         with _told(path, "writing it"):
-            descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
-                os.write(descriptor, content)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            Path(temporary).replace(path)
+                _put(temporary, os.O_CREAT | os.O_TRUNC, content)
+                Path(temporary).replace(path)
+            except OSError:
+                Path(temporary).unlink(missing_ok=True)
+                raise
             _sync_directory(directory)
 
     def append(self, path: str, line: str) -> None:
         """Add a line to a file (0600), made when there is none."""
         with _told(path, "adding to it"):
-            descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(descriptor, f"{line}\n".encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _put(path, os.O_CREAT | os.O_APPEND, f"{line}\n".encode())
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is not there is removed already."""
@@ -109,6 +103,15 @@ class DurableFiles:
 def is_leftover(name: str) -> bool:
     """Whether a name is a temporary that a killed writer left."""
     return name.startswith(_TEMPORARY)
+
+
+def _put(path: str, flags: int, content: bytes) -> None:
+    """Write all of the content and sync it: a full disk takes a part of a write and says so only by its length."""
+    descriptor = os.open(path, flags | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _sync_directory(directory: str) -> None:

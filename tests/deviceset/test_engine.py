@@ -200,6 +200,15 @@ def test_the_next_id_survives_for_the_original(graph, machine):
     assert state["next_device_id"] == 2
 
 
+def test_a_broken_state_file_is_left_as_it_is(machine, graph):
+    state = Path(graph.records_directory) / "deviceset-metadata"
+    state.write_text('{"BaseDeviceUUID":"torn')
+    engine = open_engine(machine, graph.directory, Options())
+    engine.run(engine.plans.create("one"))
+    engine.close()
+    assert state.read_text() == '{"BaseDeviceUUID":"torn'
+
+
 OPERATIONS = {
     "create": ([], lambda plans: plans.create("new")),
     "create of an active parent": ([lambda plans: plans.activate("")], lambda plans: plans.create("new")),

@@ -137,7 +137,7 @@ def test_watching_goes_on_while_a_suspend_hangs(machine, stuck):
         started = time.monotonic()
         assert mapper.status(pool).targets
         assert mapper.list_devices()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 0.3
         assert not suspending.done()
         assert isinstance(suspending.exception(), TimedOutError)
     mapper.deadline_seconds = 30.0
