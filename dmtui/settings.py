@@ -1,17 +1,27 @@
 """Settings from three places, the nearer one wins: command line, environment (``DMTUI_*``), configuration file.
 
 The file is ``$XDG_CONFIG_HOME/dmtui/config.toml`` (``~/.config`` where unset); its keys are the options' names with
-underscores: ``machine``, ``emulated_dir``, ``graph``, ``storage_opt`` (a list), ``read_only``, ``interval``.
+underscores: ``machine``, ``emulated_dir``, ``graph``, ``storage_opt`` (a list), ``read_only``, ``interval``,
+``busy_timeout``, ``udev_timeout`` (seconds), ``bell`` (false: the dashboard never rings). The table ``[alerts]``, which
+stands in the file only, says when alerts begin (`dmtui.monitor.thresholds`); these are its defaults::
+
+    [alerts]
+    data_percent = [75, 85, 92]         # data used: watch, WARN, CRIT
+    metadata_percent = [60, 70, 80]     # metadata used above the kernel's reserve
+    host_missing_percent = [0, 50, 90]  # what a sparse loop file may still ask for and its host does not have
+    hours_to_full = [24, 1]             # time until data, metadata or host are full: WARN, CRIT
+    hysteresis_points = 2               # how far below its threshold a percentage must be for an alert to end
+    polls = 2                           # how many polls in a row must agree
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from dmtui.monitor.thresholds import Thresholds, thresholds_of
 from dmtui.thinpool.errors import BadUsageError
 
 MACHINES = ("auto", "kernel", "emulated")
@@ -28,6 +38,10 @@ class Settings:
     storage_opt: tuple[str, ...] = ()
     read_only: bool = False
     interval: float = 1.0
+    busy_timeout: float = 20.0
+    udev_timeout: float = 30.0
+    bell: bool = True
+    alerts: Thresholds = field(default_factory=Thresholds)
 
 
 def load_settings(environment: Mapping[str, str], given: Mapping[str, Any]) -> Settings:
@@ -37,17 +51,24 @@ def load_settings(environment: Mapping[str, str], given: Mapping[str, Any]) -> S
         BadUsageError: a key is unknown or a value is of the wrong kind, naming where it stands.
     """
     path = Path(environment.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "dmtui" / "config.toml"
-    settings = _merge(Settings(), _from_file(path), f"{path}: key")
-    settings = _merge(settings, _from_environment(environment), "environment DMTUI_")
-    return _merge(settings, {key: value for key, value in given.items() if value is not None}, "option ")
+    settings = _merge(Settings(), _from_file(path), lambda key: f"{path}: key {key}")
+    settings = _merge(settings, _from_environment(environment), lambda key: f"environment DMTUI_{key.upper()}")
+    given = {key: value for key, value in given.items() if value is not None}
+    return _merge(settings, given, lambda key: f"option --{key.replace('_', '-')}")
 
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadUsageError(str(path), f"cannot be read: {error}", "mend or remove it") from error
+    import tomllib  # noqa: PLC0415 - most have no such file
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise BadUsageError(str(path), f"cannot be read: {error}", "mend or remove it") from error
 
 
@@ -59,9 +80,9 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         if key == "storage_opt":
             found[key] = text.split()
-        elif key == "read_only" and text.lower() in (*_TRUE, *_FALSE):
+        elif key in ("read_only", "bell") and text.lower() in (*_TRUE, *_FALSE):
             found[key] = text.lower() in _TRUE
-        elif key == "interval":
+        elif key in ("interval", "busy_timeout", "udev_timeout"):
             found[key] = _number(text)
         else:
             found[key] = text
@@ -75,14 +96,17 @@ def _number(text: str) -> float | str:
         return text
 
 
-def _merge(settings: Settings, values: Mapping[str, Any], place: str) -> Settings:
+def _merge(settings: Settings, values: Mapping[str, Any], place: Callable[[str], str]) -> Settings:
     for key, value in values.items():
+        if key == "alerts":
+            settings = replace(settings, alerts=thresholds_of(value, place(key)))
+            continue
         check = _CHECKS.get(key)
         if check is None:
-            raise BadUsageError(f"{place} {key}", "is unknown", f"known are {', '.join(_CHECKS)}")
+            raise BadUsageError(place(key), "is unknown", f"known are {', '.join(_CHECKS)}, alerts")
         accepted, holds = check
         if not holds(value):
-            raise BadUsageError(f"{place} {key}", f"does not take {value!r}", f"it takes {accepted}")
+            raise BadUsageError(place(key), f"does not take {value!r}", f"it takes {accepted}")
         if key == "storage_opt":
             value = (*settings.storage_opt, *value)  # noqa: PLW2901 - lists collect
         changes: dict[str, Any] = {key: value}
@@ -110,6 +134,10 @@ def _is_interval(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0.1 <= value <= 60
 
 
+def _is_timeout(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.1 <= value <= 3600
+
+
 _CHECKS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "machine": (" or ".join(MACHINES), _is_machine),
     "emulated_dir": ("a directory", _is_text),
@@ -117,4 +145,7 @@ _CHECKS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "storage_opt": ("a list of dm.KEY=VALUE", _is_list_of_texts),
     "read_only": ("true or false", _is_boolean),
     "interval": ("seconds from 0.1 to 60", _is_interval),
+    "busy_timeout": ("seconds from 0.1 to 3600", _is_timeout),
+    "udev_timeout": ("seconds from 0.1 to 3600", _is_timeout),
+    "bell": ("true or false", _is_boolean),
 }

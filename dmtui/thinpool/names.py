@@ -19,6 +19,8 @@ _LVM_UUID_PREFIX = "LVM-"
 _DOCKER_POOL = re.compile(r"(docker|container)-(\d+):(\d+)-(\d+)-pool")
 _HELPERS = ("-tpool", "_tdata", "_tmeta")
 
+_DOCKER_DEVICE = re.compile(r"docker-\d+:\d+-\d+-")
+
 
 class Owner(Enum):
     """Who made a pool, as far as its names and uuid tell."""
@@ -63,7 +65,7 @@ def owner_of(name: str, uuid: str, device_names: Iterable[str]) -> Owner:
     if any(snapshot.fullmatch(device) for device in devices):
         return Owner.CONTAINERD
     # An external pool that Docker fills: its devices carry Docker's prefix.
-    if any(re.match(r"docker-\d+:\d+-\d+-", device) for device in devices):
+    if any(_DOCKER_DEVICE.match(device) for device in devices):
         return Owner.DOCKER
     return Owner.UNKNOWN
 

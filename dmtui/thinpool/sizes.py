@@ -8,13 +8,16 @@ vectors for go-units' HumanSize, C's ``%.4g`` with no carry to the next unit.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from enum import Enum
 
 from dmtui.thinpool.errors import BadUsageError
 
 _DECIMAL_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
 _BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kmgtp]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+MAX_SIZE_BYTES = 2**63 - 1
+"""The largest size that the kernel, a file or a record can hold."""
 
 
 class SizeStyle(Enum):
@@ -40,11 +43,14 @@ def parse_size(text: str) -> int:
     """Read a size in the original's option syntax into bytes: ``10G`` is 10 x 1024^3, ``64k``, ``1.5 GiB``, ``300``.
 
     Raises:
-        BadUsageError: the text is not a size.
+        BadUsageError: the text is not a size, or one that nothing can have.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise BadUsageError(f"size {text!r}", "is not a size", "write a number with K, M, G, T or P, such as 10G")
     power = " kmgtp".index(match[2].lower() or " ")
     whole = match[1]
-    return int(whole) * 1024**power if whole.isdigit() else int(float(whole) * 1024**power)
+    size = Decimal(whole) * 1024**power
+    if size > MAX_SIZE_BYTES:
+        raise BadUsageError(f"size {text!r}", "is more than anything can have", "give less than 8192P")
+    return int(whole) * 1024**power if whole.isdigit() else int(size)

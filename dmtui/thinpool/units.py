@@ -16,6 +16,8 @@ MAX_BLOCK_SECTORS = 2097152
 """Largest block size of a pool (1 GiB)."""
 MAX_THIN_ID = 0xFFFFFF
 """Thin ids have 24 bits."""
+DATA_BLOCKS_A_BITMAP = 16320
+"""Data blocks that one metadata block counts."""
 MAX_METADATA_BLOCKS = 4161600
 """What the kernel uses of a metadata device at the most (255 bitmaps of 16,320 blocks: 15.875 GiB)."""
 

@@ -54,9 +54,17 @@ def test_sizes_are_read_in_the_original_syntax(text, size):
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "G", "-1G", "1  G", "10X", "0x10", "1e3", "ten", "nan"])
+@pytest.mark.parametrize("text", ["", "G", "-1G", "1  G", "10X", "0x10", "1e3", "ten", "nan", "\u0663G"])
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(BadUsageError):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["8192P", "9" * 5000, "9" * 400 + ".5", "1" + "0" * 30])
+def test_a_size_that_nothing_can_have_is_refused_with_what_can_be(text):
+    """No file, device or record holds 2^63 bytes or more: it would be refused far later, or taken for garbage."""
+    assert parse_size("9223372036854775807") == 2**63 - 1
+    with pytest.raises(BadUsageError, match="less than 8192P"):
         parse_size(text)
 
 
