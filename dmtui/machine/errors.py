@@ -76,6 +76,13 @@ _BY_ERRNO: dict[int, tuple[type[MachineError], str]] = {
     errno.EPERM: (MachineNotPermittedError, "run as root, or with --machine emulated"),
     errno.ETIMEDOUT: (TimedOutError, "look again before repeating it"),
     errno.ENOENT: (FileMissingError, "check the path"),
+    errno.ENOTDIR: (MachineError, "check the path: a part of it is a file"),
+    errno.EISDIR: (MachineError, "check the path: it is a directory"),
+    errno.ELOOP: (MachineError, "check the path: its links go in a circle"),
+    errno.ENAMETOOLONG: (MachineError, "choose a shorter path"),
+    errno.EIO: (MachineError, "look at the pool's mode and its host's free space (`dmtui info`), and the kernel log"),
+    errno.EROFS: (MachineError, "its file system is mounted read-only: mount it writable, or use another"),
+    errno.ESRCH: (MachineError, "it has ended already"),
 }
 
 

@@ -1,11 +1,17 @@
-"""What a machine offers: device-mapper, loop devices, files. Values in, values out, typed errors."""
+"""What a machine offers: device-mapper, loop devices, files. Values in, values out, typed errors.
+
+The floors above the block devices are in `dmtui.machine.filesystems` and `dmtui.machine.tools`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from dmtui.machine.errors import MachineError
+from dmtui.machine.filesystems import Filesystems
+from dmtui.machine.tools import Programs, ThinTools
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import Target
 
@@ -78,6 +84,10 @@ class DeviceMapper(Protocol):
         """Whether kernel (interface 4.27) and library offer deferred removal."""
         ...
 
+    def no_space_timeout_seconds(self) -> float | None:
+        """How long the writers of a full pool wait before they fail; 0 for ever, None where it cannot be told."""
+        ...
+
     def list_devices(self) -> tuple[DeviceEntry, ...]:
         """Every mapped device, in the kernel's order."""
         ...
@@ -92,6 +102,10 @@ class DeviceMapper(Protocol):
 
     def status(self, name: str) -> DeviceReading:
         """Status of one device, never committing (no-flush)."""
+        ...
+
+    def statuses(self, names: Sequence[str]) -> Iterator[DeviceReading | MachineError]:
+        """What `status` answers or raises for each of several devices, in their order; cheaper where they are many."""
         ...
 
     def status_flush(self, name: str) -> DeviceReading:
@@ -129,7 +143,13 @@ class DeviceMapper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """A file or directory as stat tells it; `allocated_bytes` is what it really takes on disk."""
+    """A file, directory or node as stat tells it.
+
+    Attributes:
+        dev: the device that holds it.
+        allocated_bytes: what it really takes on disk.
+        rdev: the device that it is the node of, None for anything but a block device.
+    """
 
     path: str
     dev: DeviceNumber
@@ -138,6 +158,7 @@ class FileIdentity:
     allocated_bytes: int
     is_directory: bool = False
     is_block_device: bool = False
+    rdev: DeviceNumber | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +243,12 @@ class Files(Protocol):
         """Space of the file system that holds a path."""
         ...
 
-    def make_directory(self, path: str) -> FileIdentity:
-        """Make a directory (0700) and what is missing above it; an existing one is fine."""
+    def make_directory(self, path: str, mode: int = 0o700) -> FileIdentity:
+        """Make a directory of that mode, and what is missing above it (0700); an existing one is left as it is."""
+        ...
+
+    def remove_directory(self, path: str) -> None:
+        """Remove an empty directory; raises `FileMissingError`, and `MachineError` where it is not empty or in use."""
         ...
 
     def make_sparse_file(self, path: str, size_bytes: int) -> FileIdentity:
@@ -236,6 +261,10 @@ class Files(Protocol):
 
     def remove_file(self, path: str) -> None:
         """Remove a file's name."""
+        ...
+
+    def device_size_bytes(self, dev: DeviceNumber) -> int | None:
+        """Size of a block device, None if the machine has none of that number."""
         ...
 
     def device_path(self, dev: DeviceNumber) -> str | None:
@@ -290,6 +319,25 @@ class Machine(Protocol):
     @property
     def processes(self) -> Processes:
         """Its processes."""
+        ...
+
+    @property
+    def filesystems(self) -> Filesystems:
+        """Its file systems."""
+        ...
+
+    @property
+    def thin_tools(self) -> ThinTools:
+        """Its thin-provisioning-tools."""
+        ...
+
+    @property
+    def programs(self) -> Programs:
+        """Its other programs."""
+        ...
+
+    def now(self) -> float:
+        """What its clock shows, in seconds since the epoch."""
         ...
 
     def close(self) -> None:

@@ -109,10 +109,13 @@ def targets(connection: sqlite3.Connection, minor: int, *, live: bool = True) ->
 
 
 def pool_is_suspended(connection: sqlite3.Connection, minor: int) -> bool:
-    """Whether a thin's pool is suspended, and the thin with it."""
+    """Whether the pool of a device's thin targets is suspended, and the device with it.
+
+    A table that waits to become live counts too: the kernel suspends every device that has a thin of the pool open.
+    """
     row = connection.execute(
         "SELECT 1 FROM targets t JOIN pools USING (metadata_id) JOIN devices d ON d.minor = pools.minor"
-        " WHERE t.minor = ? AND t.live = 1 AND t.type = ? AND d.suspended",
+        " WHERE t.minor = ? AND t.type = ? AND d.suspended",
         (minor, THIN),
     ).fetchone()
     return row is not None
@@ -170,7 +173,10 @@ def drop(connection: sqlite3.Connection, minor: int) -> None:
 
 
 def put_table(connection: sqlite3.Connection, minor: int, loaded: Sequence[LoadedTarget], *, read_only: bool) -> None:
-    """Make a checked table the inactive one of a device, in place of another."""
+    """Make a checked table the inactive one of a device, in place of another.
+
+    Both tables of a device open what they stand on once together, but once for reading and once for writing.
+    """
     drop_table(connection, minor, live=False)
     for number, target in enumerate(loaded):
         words = (target.start_sectors, target.length_sectors, target.type, target.params)
@@ -180,7 +186,7 @@ def put_table(connection: sqlite3.Connection, minor: int, loaded: Sequence[Loade
         )
     uses = {dev for target in loaded for dev in target.uses}
     connection.executemany(
-        "INSERT INTO uses VALUES (?, 0, ?, ?)", [(minor, dev.major, dev.minor) for dev in sorted(uses)]
+        "INSERT INTO uses VALUES (?, 0, ?, ?, ?)", [(minor, dev.major, dev.minor, read_only) for dev in sorted(uses)]
     )
 
 

@@ -1,4 +1,4 @@
-"""Troubles of a pool, caused by hand: what broken disks, expired waits and repair tools do to a real one."""
+"""Troubles of a pool, caused by hand: what broken disks and repair tools do to a real one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dmtui.machine.emulated import devices
 from dmtui.machine.emulated.livepools import LivePools
-from dmtui.machine.emulated.pool import Mode, Pool
+from dmtui.machine.emulated.pool import Pool
 from dmtui.machine.emulated.store import Store
 from dmtui.machine.emulated.stored import save_metadata
 from dmtui.machine.errors import machine_error
@@ -27,7 +27,7 @@ class Faults:
             DeviceMissingError: no such device.
             InvalidError: the device is no pool.
         """
-        self._on_pool(name, "failing a metadata operation", Pool.operation_failed)
+        self._on_pool(name, "failing a metadata operation", lambda pool: pool.operation_failed())
 
     def fail_pool(self, name: str) -> None:
         """Let a pool's metadata device be unreadable: the pool fails for good, until it is activated anew.
@@ -36,18 +36,7 @@ class Faults:
             DeviceMissingError: no such device.
             InvalidError: the device is no pool.
         """
-        self._on_pool(name, "failing it", lambda pool: pool.set_mode(Mode.FAIL))
-
-    def expire_no_space_wait(self, name: str) -> None:
-        """Let the wait of queued writes end (the kernel's ``no_space_timeout``): from then on they get an error.
-
-        A pool that is not waiting for space is left alone.
-
-        Raises:
-            DeviceMissingError: no such device.
-            InvalidError: the device is no pool.
-        """
-        self._on_pool(name, "ending its wait for space", _expire)
+        self._on_pool(name, "failing it", Pool.fail)
 
     def clear_needs_check(self, path: str) -> None:
         """What ``thin_check --clear-needs-check-flag`` does to the metadata in a file of the host.
@@ -80,9 +69,3 @@ class Faults:
                 raise machine_error(errno.EINVAL, f"device {name}", doing)
             with self._pools.open(connection, table[0].metadata_id) as pool:
                 act(pool)
-
-
-def _expire(pool: Pool) -> None:
-    if pool.state.mode is Mode.OUT_OF_DATA_SPACE and not pool.state.error_if_no_space:
-        pool.state.error_if_no_space = True
-        pool.events += 1

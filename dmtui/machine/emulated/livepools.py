@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from dmtui.machine.emulated import devices
+from dmtui.machine.emulated import clock, devices, disks, kernellog
 from dmtui.machine.emulated.host import charge_metadata, fill, punch
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
-from dmtui.machine.emulated.pool import Host, Mode, Pool, load_state, save_state
+from dmtui.machine.emulated.pool import Host, Pool
+from dmtui.machine.emulated.poolstate import Mode, load_state, save_state
 from dmtui.machine.emulated.stored import StoredNodes, load_metadata, save_metadata
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN_POOL, PoolTable
@@ -49,16 +51,26 @@ class LivePools:
         metadata = self.metadata(connection, metadata_id)
         nodes = metadata.blocks.nodes
         relieve = nodes.relieve if isinstance(nodes, StoredNodes) else _nothing
-        pool = Pool(metadata, state, _host(connection, minor), relieve)
+        host = _host(connection, metadata_id, minor)
+        number = str(DeviceNumber(devices.DM_MAJOR, minor))
+        pool = Pool(metadata, state, host, relieve, lambda: clock.deadline(connection), number=number)
         connection.execute("SAVEPOINT pool")
         try:
             yield pool
-        except MetadataFullError:
+        except (MetadataFullError, disks.CommitFailedError) as failed:
             # The open transaction is thrown away; what was committed before stays.
+            pool.note_mapped()
             connection.execute("ROLLBACK TO pool")
             self._kept.pop(metadata_id, None)
             pool.metadata = self.metadata(connection, metadata_id)
-            pool.operation_failed()
+            if isinstance(failed, MetadataFullError):
+                pool.said.append("device-mapper: space map metadata: unable to allocate new metadata block")
+                pool.operation_failed(errno.ENOSPC)
+            elif failed.readable:
+                pool.said += failed.said
+                pool.operation_failed()
+            else:
+                pool.fail()
         if not self._save(connection, metadata_id, minor, pool):
             # The host has no room for the metadata file to grow: the commit could not be written.
             connection.execute("ROLLBACK TO pool")
@@ -76,6 +88,8 @@ class LivePools:
         size_bytes = pool.metadata.blocks.space.state.used_blocks * METADATA_BLOCK_BYTES
         if not charge_metadata(connection, inode, size_bytes):
             return pool.aborted
+        kernellog.say(connection, *pool.said)
+        pool.said.clear()
         if pool.events:
             connection.execute("UPDATE devices SET event_nr = event_nr + ? WHERE minor = ?", (pool.events, minor))
             pool.events = 0
@@ -93,12 +107,29 @@ class LivePools:
                 pool.commit()
             connection.execute("DELETE FROM pools WHERE metadata_id = ?", (metadata_id,))
 
-    def commit(self, connection: sqlite3.Connection, minor: int) -> None:
-        """Commit a pool's metadata where there is something to commit."""
-        row = connection.execute("SELECT metadata_id FROM pools WHERE minor = ?", (minor,)).fetchone()
-        if row is not None:
+    def commit(self, connection: sqlite3.Connection, minor: int) -> bool:
+        """Commit a pool's metadata where there is something to commit; returns whether that made the pool fail."""
+        row = connection.execute("SELECT metadata_id, mode FROM pools WHERE minor = ?", (minor,)).fetchone()
+        if row is None or row[1] == Mode.FAIL.name:
+            return False
+        with self.open(connection, row[0]) as pool:
+            pool.commit()
+        return pool.state.mode is Mode.FAIL
+
+    def suspend(self, connection: sqlite3.Connection, minor: int) -> None:
+        """Commit a pool's metadata, and stop its wait for space."""
+        row = connection.execute("SELECT metadata_id, mode FROM pools WHERE minor = ?", (minor,)).fetchone()
+        if row is not None and row[1] != Mode.FAIL.name:
             with self.open(connection, row[0]) as pool:
-                pool.commit()
+                pool.suspend()
+
+    def catch_up(self, connection: sqlite3.Connection) -> bool:
+        """Do what the clock has brought, waits for space that are over; returns whether there was any."""
+        overdue = clock.overdue(connection)
+        for metadata_id in overdue:
+            with self.open(connection, metadata_id) as pool:
+                pool.end_wait()
+        return bool(overdue)
 
     def resume(self, connection: sqlite3.Connection, minor: int, *, swapped: bool) -> int:
         """Bring a pool under its live table; returns 0 or the errno with which its resume fails."""
@@ -121,6 +152,7 @@ class LivePools:
                 min(metadata_blocks, MAX_METADATA_BLOCKS),
                 asked if swapped else None,
             )
+        return errno.ENOSPC if pool.ran_full else 0
 
 
 def _nothing() -> None:
@@ -136,13 +168,20 @@ def _discard(connection: sqlite3.Connection, table: PoolTable, data_dev: DeviceN
     return "discard_passdown"
 
 
-def _host(connection: sqlite3.Connection, minor: int) -> Host:
-    """What stands under a pool's data device: a file with its holes, or nothing that needs space."""
+def _host(connection: sqlite3.Connection, metadata_id: int, minor: int) -> Host:
+    """What stands under a pool: a file with its holes for its data or nothing that needs space, disks with faults."""
+
+    def check_commit() -> None:
+        disks.check_commit(connection, metadata_id)
+
     table = devices.targets(connection, minor) or devices.targets(connection, minor, live=False)
     words = PoolTable.parse(table[0].params) if table and table[0].type == THIN_POOL else None
+    zeroes = words is None or "skip_block_zeroing" not in words.features
+    if disks.data_fault(connection, metadata_id) is not None:
+        return Host(lambda _, __: 0, lambda _, __: None, check_commit, zeroes)
     place = words and devices.storage(connection, DeviceNumber.parse(words.data_device))
     if words is None or place is None:
-        return Host(lambda _, count: count, lambda _, __: None)
+        return Host(lambda _, count: count, lambda _, __: None, check_commit, zeroes)
     inode, offset_bytes, block_bytes = place[0], place[1] * SECTOR_BYTES, words.block_bytes
 
     def fill_blocks(first: int, count: int) -> int:
@@ -151,4 +190,4 @@ def _host(connection: sqlite3.Connection, minor: int) -> Host:
     def punch_blocks(first: int, count: int) -> None:
         punch(connection, inode, offset_bytes + first * block_bytes, count * block_bytes)
 
-    return Host(fill_blocks, punch_blocks)
+    return Host(fill_blocks, punch_blocks, check_commit, zeroes)

@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 
+from dmtui.machine.emulated import kernellog
 from dmtui.machine.emulated.host import HOST_DEVICE, drop_if_unused
 from dmtui.machine.emulated.store import Store
 from dmtui.machine.errors import machine_error
@@ -31,6 +32,7 @@ def sweep(connection: sqlite3.Connection) -> None:
         "SELECT number, inode FROM loops WHERE autoclear"
         " AND NOT EXISTS (SELECT 1 FROM loop_holders h WHERE h.number = loops.number)"
         " AND NOT EXISTS (SELECT 1 FROM uses WHERE used_major = 7 AND used_minor = loops.number)"
+        " AND NOT EXISTS (SELECT 1 FROM mounts m WHERE m.major = 7 AND m.minor = loops.number)"
     ).fetchall()
     for number, inode in unused:
         connection.execute("DELETE FROM loops WHERE number = ?", (number,))
@@ -80,6 +82,8 @@ class EmulatedLoops:
             connection.execute(
                 "INSERT INTO loops VALUES (?, ?, ?, ?, ?)", (number, row[0], size_bytes, autoclear, read_only)
             )
+            if size_bytes:
+                kernellog.say(connection, kernellog.of_capacity(number, 0, size_bytes // SECTOR_BYTES))
             if autoclear:
                 connection.execute("INSERT INTO loop_holders VALUES (?, ?)", (number, os.getpid()))
             return next(loop for loop in _bound(connection) if loop.dev.minor == number)
@@ -110,11 +114,11 @@ class EmulatedLoops:
         """See `LoopDevices.refresh_capacity`."""
         with self._store.write() as connection:
             number = _bound_number(connection, path, "refreshing its capacity")
-            connection.execute(
-                "UPDATE loops SET size_bytes = (SELECT files.size_bytes / 512 * 512 FROM files"
-                " WHERE files.inode = loops.inode) WHERE number = ?",
-                (number,),
-            )
+            query = "SELECT loops.size_bytes / 512, files.size_bytes / 512 FROM loops JOIN files USING (inode)"
+            before, after = connection.execute(f"{query} WHERE number = ?", (number,)).fetchone()
+            if after != before:
+                connection.execute("UPDATE loops SET size_bytes = ? WHERE number = ?", (after * SECTOR_BYTES, number))
+                kernellog.say(connection, kernellog.of_capacity(number, before, after))
 
 
 def _bound_number(connection: sqlite3.Connection, path: str, doing: str) -> int:

@@ -71,6 +71,7 @@ class NodeBlocks:
         fresh: blocks taken in the open transaction.
         copied: older blocks changed in it: the kernel keeps old and new until the commit.
         used_before: blocks in use when the transaction began.
+        free_before: blocks free then.
     """
 
     def __init__(self, nodes: MutableMapping[int, Node], space: SpaceMap) -> None:
@@ -79,12 +80,14 @@ class NodeBlocks:
         self.fresh: set[int] = set()
         self.copied: set[int] = set()
         self.used_before = space.state.used_blocks
+        self.free_before = space.free_blocks
 
     def begin(self) -> None:
         """Begin a transaction."""
         self.fresh.clear()
         self.copied.clear()
         self.used_before = self.space.state.used_blocks
+        self.free_before = self.space.free_blocks
 
     def node(self, block: int) -> Node:
         """See `Blocks`."""
@@ -211,9 +214,15 @@ class PoolMetadata:
         own = own or 1  # some block was copied, so some counter changed
         return nodes + data_bitmaps + bool(data_bitmaps) + own + 1
 
-    def free_in_transaction(self) -> int:
-        """Metadata blocks really free at the end of the open transaction, before its commit; below 0 it must fail."""
-        return self.metadata_total_blocks - self.blocks.used_before - self.transaction_allocations()
+    def check_room(self) -> None:
+        """Check that what the open transaction has changed so far found its copies.
+
+        Raises:
+            MetadataFullError: a block of them did not.
+        """
+        taken = len(self.blocks.fresh) + len(self.blocks.copied) + len(self.data.touched_bitmaps)
+        if taken + (len(self.blocks.space.touched_bitmaps) or 1) > self.blocks.free_before:
+            raise MetadataFullError
 
     def format(self) -> None:
         """Make the metadata of an empty pool of no data blocks; its metadata space map covers its device already."""
@@ -259,8 +268,7 @@ class PoolMetadata:
         """End the transaction: what waited is written, freed data blocks become available."""
         self.prepare_commit()
         self.data.commit()
-        self.data.touched_bitmaps.clear()
-        self.blocks.space.touched_bitmaps.clear()
+        self.blocks.space.commit()
         self.blocks.begin()
 
     def root_of(self, thin_id: int) -> int:

@@ -8,55 +8,14 @@ the next commit, as in the kernel.
 from __future__ import annotations
 
 import errno
-import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
+from enum import IntEnum
 
+from dmtui.machine.emulated.disks import CommitFailedError
 from dmtui.machine.emulated.mapping import Stretch, map_run, remap_run, stretches, unmap
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
-
-
-class Mode(Enum):
-    """The kernel's internal modes, best first; the status line shows two of them as ``ro``."""
-
-    WRITE = "rw"
-    OUT_OF_DATA_SPACE = "out_of_data_space"
-    OUT_OF_METADATA_SPACE = "ro"
-    READ_ONLY = "ro "
-    FAIL = "Fail"
-
-    @property
-    def word(self) -> str:
-        """The word of the status line."""
-        return self.value.strip()
-
-    @property
-    def serves_messages(self) -> bool:
-        """Whether the metadata may change."""
-        return self in (Mode.WRITE, Mode.OUT_OF_DATA_SPACE)
-
-
-@dataclass(slots=True)
-class PoolState:
-    """What the kernel's pool object knows beside its metadata; it lives from the first table to the last.
-
-    Attributes:
-        error_if_no_space: the policy in force.
-        requested_error_if_no_space: the policy of the live table.
-        low_water_triggered: the low-water event was sent since the last resume.
-        low_water_blocks: free data blocks at which it is sent.
-        metadata_low_triggered: the metadata low-water event was sent in a transaction that began below the mark.
-        discard: the discard policy in the kernel's words.
-    """
-
-    mode: Mode = Mode.WRITE
-    error_if_no_space: bool = False
-    requested_error_if_no_space: bool = False
-    low_water_triggered: bool = False
-    low_water_blocks: int = 0
-    metadata_low_triggered: bool = False
-    discard: str = "discard_passdown"
+from dmtui.machine.emulated.poolstate import Mode, PoolState
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +25,26 @@ class Host:
     Attributes:
         fill: (first data block, count) to how many of them can be written.
         punch: (first data block, count) gives their space back.
+        check_commit: raises where a disk does not take a commit (see `disks.check_commit`).
+        zeroes: new blocks are written before they are mapped (no ``skip_block_zeroing``).
     """
 
     fill: Callable[[int, int], int]
     punch: Callable[[int, int], None]
+    check_commit: Callable[[], None] = lambda: None
+    zeroes: bool = True
 
 
-class _WriteStoppedError(Exception):
-    """A write cannot go on; carries the errno."""
+class _Turn(IntEnum):
+    """When the kernel is through with a piece of a write: mapped already, mapped by its worker, copied before that."""
+
+    AT_ONCE = 0
+    DEFERRED = 1
+    COPIED = 2
+
+
+class _NoBlockError(Exception):
+    """There is no data block to be had; carries the errno."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -85,115 +56,217 @@ class Pool:
     """A live pool for the length of one operation.
 
     Attributes:
+        deadline: when a wait for space that begins now is over; None where it lasts for ever.
         events: events raised meanwhile.
         aborted: the open transaction was thrown away.
-        ran_full: that happened in the middle of a message, which therefore failed.
+        result: errno of the input or output, known before the commit that follows it.
+        mapped: blocks mapped of each thin that the open transaction has changed.
+        details_written: the commit that failed had the details of the changed thins written.
+        ran_full: that happened in the middle of a message or of growing, which therefore failed.
+        number: of its device, as the kernel's log names it.
+        said: lines for that log.
     """
 
     metadata: PoolMetadata
     state: PoolState
     host: Host
     relieve: Callable[[], None] = lambda: None
+    deadline: Callable[[], int | None] = lambda: None
     events: int = 0
     aborted: bool = False
+    details_written: bool = False
     ran_full: bool = False
+    result: int = 0
+    mapped: dict[int, int] = field(default_factory=dict[int, int])
+    number: str = ""
+    said: list[str] = field(default_factory=list[str])
+
+    def say(self, text: str) -> None:
+        """Say something in the kernel's log."""
+        self.said.append(f"device-mapper: thin: {self.number}: {text}")
+
+    def _say_mode(self) -> None:
+        policy = " (error IO)" if self.state.error_if_no_space else " (queue IO)"
+        said = f"{self.state.mode.said}{policy if self.state.mode is Mode.OUT_OF_DATA_SPACE else ''}"
+        self.say(f"switching pool to {said} mode")
 
     def set_mode(self, mode: Mode) -> None:
         """Go to a mode as far as the pool's condition allows; a change is an event."""
         old = self.state.mode
         if mode is Mode.WRITE and self.metadata.superblock.needs_check:
+            self.say("unable to switch pool to write mode until repaired.")
             mode = Mode.READ_ONLY if old is Mode.WRITE else old
         if old is Mode.FAIL:
             mode = old
         if mode is Mode.WRITE:
             self.state.error_if_no_space = self.state.requested_error_if_no_space
+        queues = mode is Mode.OUT_OF_DATA_SPACE and not self.state.error_if_no_space
+        self.state.wait_until = self.deadline() if queues else None
         self.state.mode = mode
-        self.events += mode is not old
+        if mode is not old:
+            self.events += 1
+            self._say_mode()
+
+    def end_wait(self) -> None:
+        """Let what waits for space fail, and whatever comes after it, until the pool is resumed or has space."""
+        self.state.wait_until = None
+        self.state.error_if_no_space = True
+        self.events += 1
+        self._say_mode()
+
+    def suspend(self) -> None:
+        """What a suspend does to it: a commit, and nothing waits for space by the clock any more."""
+        self.commit()
+        self.state.wait_until = None
 
     def commit(self) -> None:
         """Commit the metadata, where the mode allows, and see whether there is space (again)."""
         if not self.state.mode.serves_messages:
             return
+        self.note_mapped()
         self.metadata.prepare_commit()
         self._check_metadata_low_water()
+        self.host.check_commit()
         self.metadata.commit()
+        self.mapped.clear()
         if not self.metadata.metadata_free_blocks:
+            self.said.append("device-mapper: thin: No free metadata blocks")
             self.set_mode(Mode.OUT_OF_METADATA_SPACE)
         if self.state.mode is Mode.OUT_OF_DATA_SPACE and self.metadata.data.free_blocks:
             self.set_mode(Mode.WRITE)
 
+    def note_mapped(self) -> None:
+        """Note what the changed thins count as mapped, in case the open transaction will be thrown away."""
+        thins = self.metadata.thins
+        self.mapped |= {thin_id: thins[thin_id].mapped_blocks for thin_id in self.metadata.changed_thins}
+
     def _check_metadata_low_water(self) -> None:
-        """Send the metadata low-water event, which every transaction that starts above the mark re-arms.
+        """Send the metadata low-water event when an allocation of the open transaction came down to the mark.
 
         The kernel looks at each allocation, so the copies of the open transaction count, and the reserve does not.
         """
-        free = self.metadata.free_in_transaction()
-        if free < 0:
+        taken = self.metadata.transaction_allocations()
+        if not taken:
+            return
+        if self.metadata.metadata_total_blocks - self.metadata.blocks.used_before < taken:
+            self.metadata.check_room()
+            self.details_written = True
             raise MetadataFullError
-        mark = min(1024, self.metadata.metadata_total_blocks // 4)
-        if self.metadata.metadata_total_blocks - self.metadata.blocks.used_before - 1 > mark:
-            self.state.metadata_low_triggered = False
-        if free <= mark and not self.state.metadata_low_triggered:
-            self.state.metadata_low_triggered = True
+        free_before = self.metadata.blocks.free_before
+        mark, seen = self.state.metadata_mark_blocks, self.state.metadata_seen_free
+        was_above = seen < 0 or seen > mark or free_before - 1 > mark
+        self.state.metadata_seen_free = max(0, free_before - taken)
+        if was_above and free_before - taken <= mark:
             self.events += 1
+            self.say("reached low water mark for metadata device: sending event.")
 
-    def operation_failed(self) -> None:
+    def operation_failed(self, number: int = errno.EIO, operation: str = "dm_pool_commit_metadata") -> None:
         """What follows when the metadata cannot be changed: read-only until checked."""
-        self.aborted = True
+        self.abort(number, operation)
+        known = self.metadata.thins
+        # A new thin is forgotten as soon as its details are written, though they are thrown away with the rest.
+        self.state.lost |= {i: mapped for i, mapped in self.mapped.items() if i in known or not self.details_written}
+        self.state.metadata_mark_blocks = self.state.metadata_seen_free = -1
         self.metadata.superblock.needs_check = True
         self.set_mode(Mode.READ_ONLY)
 
-    def write(self, thin_id: int, begin: int, end: int) -> int:
-        """Write the blocks ``begin <= block < end`` of a thin, in order; returns 0 or the errno that ended it."""
-        if self.state.mode is Mode.FAIL:
-            return errno.EIO
-        try:
-            for stretch in list(stretches(self.metadata, thin_id, begin, end)):
+    def abort(self, number: int, operation: str) -> None:
+        """Throw the open transaction away."""
+        self.aborted = True
+        self.say(f"metadata operation '{operation}' failed: error = -{number}")
+        self.say("aborting current metadata transaction")
+
+    def fail(self) -> None:
+        """What follows when the metadata cannot even be read: it fails for good."""
+        self.abort(errno.EIO, "dm_pool_commit_metadata")
+        self.say("failed to abort metadata transaction")
+        self.set_mode(Mode.FAIL)
+        self.say("failed to set 'needs_check' flag in metadata")
+
+    def write(self, thin_id: int, begin: int, end: int, *, origin_blocks: int = 0) -> None:
+        """Write the blocks ``begin <= block < end`` of a thin, in order; `result` is 0 or an errno.
+
+        The kernel cuts a write at the blocks and goes on after one that fails; the error that comes last stays.
+        The first `origin_blocks` of the thin are those that an external origin reaches into: they are copied from it.
+        """
+        self.result = errno.EIO
+        if self.state.mode is Mode.FAIL or thin_id not in self.metadata.thins:
+            return  # of a thin that went with its transaction not even the root is left
+        failed: dict[_Turn, int] = {}
+        for stretch in list(stretches(self.metadata, thin_id, begin, end)):
+            try:
                 if stretch.data_block is None:
-                    self._provision(thin_id, stretch)
+                    self._provision(thin_id, stretch, origin_blocks, failed)
                 elif stretch.shared:
-                    self._break_sharing(thin_id, stretch)
-                else:
-                    filled = self.host.fill(stretch.data_block, stretch.count)
-                    if filled < stretch.count:
-                        raise _WriteStoppedError(errno.EIO)
-        except _WriteStoppedError as stopped:
-            return stopped.number
-        finally:
-            self._commit_changes()
-        return 0
+                    self._break_sharing(thin_id, stretch, failed)
+                elif self.host.fill(stretch.data_block, stretch.count) < stretch.count:
+                    failed[_Turn.AT_ONCE] = errno.EIO
+            except _NoBlockError as error:
+                failed[_Turn.DEFERRED] = error.number
+        self.result = failed[max(failed)] if failed else 0
+        self._commit_changes()
 
     def _commit_changes(self) -> None:
         if self.metadata.changed_thins:
             self.commit()
 
-    def _provision(self, thin_id: int, stretch: Stretch) -> None:
-        begin, count = stretch.begin, stretch.count
-        while count:
-            data_block, got = self._allocate(count)
-            map_run(self.metadata, thin_id, begin, data_block, got)
+    def _provision(self, thin_id: int, stretch: Stretch, origin_blocks: int, failed: dict[_Turn, int]) -> None:
+        begin, end = stretch.begin, stretch.begin + stretch.count
+        while begin < end:
+            copied = begin < origin_blocks
+            data_block, got, filled = self._allocate((min(end, origin_blocks) if copied else end) - begin)
+            # What is zeroed or copied first is mapped only then, and its block lost where that fails.
+            turn = _Turn.COPIED if copied or self.host.zeroes else _Turn.DEFERRED
+            mapped = filled if turn is _Turn.COPIED else got
+            if mapped:
+                map_run(self.metadata, thin_id, begin, data_block, mapped)
+            self._lose(data_block + mapped, got - mapped)
+            self.metadata.check_room()
             self._check_low_water(self.metadata.data.free_blocks + 1)
-            if got < count and got == _PIECE_BLOCKS:
-                # A long write lasts: the kernel's tick commits in the middle of it.
-                self.commit()
-            self.relieve()
-            begin, count = begin + got, count - got
+            if filled < got:
+                failed[turn] = errno.EIO
+            self._pause(got, end - begin)
+            begin += got
 
-    def _break_sharing(self, thin_id: int, stretch: Stretch) -> None:
-        begin, count = stretch.begin, stretch.count
-        while count:
-            data_block, got = self._allocate(count)
-            fewest = remap_run(self.metadata, thin_id, begin, data_block, got)
+    def _break_sharing(self, thin_id: int, stretch: Stretch, failed: dict[_Turn, int]) -> None:
+        begin, end = stretch.begin, stretch.begin + stretch.count
+        while begin < end:
+            data_block, got, filled = self._allocate(end - begin)
+            fewest = (
+                remap_run(self.metadata, thin_id, begin, data_block, filled)
+                if filled
+                else self.metadata.data.free_blocks + 1
+            )
+            self._lose(data_block + filled, got - filled)
+            self.metadata.check_room()
             self._check_low_water(fewest)
-            if got < count and got == _PIECE_BLOCKS:
-                self.commit()
-            self.relieve()
-            begin, count = begin + got, count - got
+            if filled < got:
+                failed[_Turn.COPIED] = errno.EIO
+            self._pause(got, end - begin)
+            begin += got
 
-    def _allocate(self, most: int) -> tuple[int, int]:
-        """Allocate data blocks side by side, in the kernel's order of checks, with space under them."""
+    def _lose(self, first: int, count: int) -> None:
+        """Blocks that were taken for nothing stay taken, unless the commit cannot be made that would keep them so."""
+        try:
+            if count:
+                self.host.check_commit()
+        except CommitFailedError:
+            for block in range(first, first + count):
+                self.metadata.data.dec(block)
+
+    def _pause(self, got: int, wanted: int) -> None:
+        """Between the pieces of a write: a long one lasts, and the kernel's tick commits in the middle of it."""
+        if got < wanted and got == _PIECE_BLOCKS:
+            self.commit()
+        self.relieve()
+
+    def _allocate(self, most: int) -> tuple[int, int, int]:
+        """Allocate data blocks side by side, in the kernel's order of checks.
+
+        Returns the first, how many, and how many of them from the first on have space under them and can be written.
+        """
         if self.state.mode is not Mode.WRITE:
-            raise _WriteStoppedError(errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO)
+            raise _NoBlockError(errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO)
         data = self.metadata.data
         self._check_low_water(data.free_blocks)
         if not data.free_blocks:
@@ -202,21 +275,17 @@ class Pool:
         if found is None:
             if self.state.mode is Mode.WRITE:
                 self.set_mode(Mode.OUT_OF_DATA_SPACE)
-            raise _WriteStoppedError(errno.ENOSPC)
-        first, count = found
-        filled = self.host.fill(first, count)
-        for block in range(first + filled, first + count):
-            data.dec(block)
-        if not filled:
-            raise _WriteStoppedError(errno.EIO)
+            raise _NoBlockError(errno.ENOSPC)
+        filled = self.host.fill(*found)
         if not self.metadata.metadata_free_blocks:
             self.commit()
-        return first, filled
+        return (*found, filled)
 
     def _check_low_water(self, free_blocks: int) -> None:
         if free_blocks <= self.state.low_water_blocks and not self.state.low_water_triggered:
             self.state.low_water_triggered = True
             self.events += 1
+            self.say("reached low water mark for data device: sending event.")
 
     def flush(self, thin_id: int) -> int:
         """Flush a thin (fsync); returns 0 or an errno.
@@ -226,23 +295,24 @@ class Pool:
         if self.state.mode is Mode.WRITE:
             self._commit_changes()
             return 0
+        if thin_id not in self.metadata.thins:
+            return errno.EIO
         first = next(iter(stretches(self.metadata, thin_id, 0, 1)))
         if first.data_block is not None and self.state.mode is not Mode.FAIL:
             return 0
         return errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO
 
-    def discard(self, thin_id: int, begin: int, end: int) -> int:
-        """Unmap whole blocks of a thin; returns 0 or an errno. A pool that takes no changes ignores it."""
-        if self.state.discard == "ignore_discard":
-            return errno.EOPNOTSUPP
+    def discard(self, thin_id: int, begin: int, end: int) -> None:
+        """Unmap whole blocks of a thin; `result` is 0 or an errno. A pool that takes no changes ignores it."""
+        self.result = errno.EOPNOTSUPP if self.state.discard == "ignore_discard" else 0
         if self.state.mode is Mode.FAIL:
-            return errno.EIO
-        if begin >= end or not self.state.mode.serves_messages:
-            return 0
+            self.result = errno.EIO
+        if self.result or begin >= end or not self.state.mode.serves_messages:
+            return
         if self.state.discard == "no_discard_passdown":
             unmap(self.metadata, thin_id, begin, end)
             self._commit_changes()
-            return 0
+            return
         runs = [run for run in stretches(self.metadata, thin_id, begin, end) if run.data_block is not None]
         data = self.metadata.data
         for run in runs:
@@ -255,7 +325,6 @@ class Pool:
         for run in runs:
             assert run.data_block is not None  # noqa: S101 - filtered above
             self._pass_down(run.data_block, run.count)
-        return 0
 
     def _pass_down(self, first: int, count: int) -> None:
         data = self.metadata.data
@@ -267,68 +336,46 @@ class Pool:
                 begin = block + 1
         self.host.punch(begin, first + count - begin)
 
+    def maps(self, thin_id: int, block: int) -> bool:
+        """Whether a block of a thin is mapped."""
+        return next(stretches(self.metadata, thin_id, block, block + 1)).data_block is not None
+
     def resume(self, data_blocks: int, metadata_blocks: int, table_mode: Mode | None) -> int:
         """Take over the live table's sizes; returns 0 or the errno with which the resume fails.
 
         `table_mode` is the mode that a newly loaded table asks for, None for a table that was live already.
         """
+        self.state.error_if_no_space = self.state.requested_error_if_no_space
         self.set_mode(self.state.mode if table_mode is None else table_mode)
         if self.state.mode is Mode.FAIL:
             return 0
-        self.state.error_if_no_space = self.state.requested_error_if_no_space
         known = self.metadata.data.state.total_blocks
         grown = False
-        try:
-            if data_blocks < known:
-                return errno.EINVAL
-            if data_blocks > known and not self.metadata.superblock.needs_check:
-                self.metadata.grow_data(data_blocks)
-                grown = True
-            if metadata_blocks < self.metadata.metadata_total_blocks:
-                return errno.EINVAL
-            if metadata_blocks > self.metadata.metadata_total_blocks and not self.metadata.superblock.needs_check:
-                if self.state.mode is Mode.OUT_OF_METADATA_SPACE:
-                    self.set_mode(Mode.WRITE)
-                self.metadata.grow_metadata(metadata_blocks)
-                grown = True
-        except MetadataFullError:
-            return errno.ENOSPC
+        self.ran_full = True  # until the growth is through
+        if data_blocks < known:
+            self.say(f"pool target ({data_blocks} blocks) too small: expected {known}")
+            return errno.EINVAL
+        if data_blocks > known and not self.metadata.superblock.needs_check:
+            if known:
+                self.say(f"growing the data device from {known} to {data_blocks} blocks")
+            self.metadata.grow_data(data_blocks)
+            grown = True
+        known = self.metadata.metadata_total_blocks
+        if metadata_blocks < known:
+            self.say(f"metadata device ({metadata_blocks} blocks) too small: expected {known}")
+            return errno.EINVAL
+        if metadata_blocks > known and not self.metadata.superblock.needs_check:
+            self.say(f"growing the metadata device from {known} to {metadata_blocks} blocks")
+            if self.state.mode is Mode.OUT_OF_METADATA_SPACE:
+                self.set_mode(Mode.WRITE)
+            self.metadata.grow_metadata(metadata_blocks)
+            grown = True
+        self.ran_full = False
+        self.state.low_water_triggered = False
         if grown:
             self.commit()
-        self.state.low_water_triggered = False
         return 0
 
 
 _PIECE_BLOCKS = 1 << 16
 """Data blocks taken at once at the most, so that one huge write stays bounded in memory."""
-
-
-def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | None:
-    """The pool object over a metadata device, None while no table holds it."""
-    row = connection.execute(
-        "SELECT mode, error_if_no_space, requested, low_water_triggered, low_water_blocks,"
-        " metadata_low_triggered, discard"
-        " FROM pools WHERE metadata_id = ?",
-        (metadata_id,),
-    ).fetchone()
-    if row is None:
-        return None
-    return PoolState(Mode[row[0]], bool(row[1]), row[2] == "error", bool(row[3]), int(row[4]), bool(row[5]), row[6])
-
-
-def save_state(connection: sqlite3.Connection, metadata_id: int, minor: int, state: PoolState) -> None:
-    """Keep the pool object."""
-    connection.execute(
-        "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            metadata_id,
-            minor,
-            state.mode.name,
-            state.error_if_no_space,
-            state.low_water_triggered,
-            str(state.low_water_blocks),
-            state.metadata_low_triggered,
-            state.discard,
-            "error" if state.requested_error_if_no_space else "queue",
-        ),
-    )

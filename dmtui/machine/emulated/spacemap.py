@@ -29,6 +29,7 @@ class SpaceMapState:
         cursor: where the next search for a free block begins.
         overflow_root: root of the tree with the counts of three and more.
         freed_blocks: blocks marked `FREED`.
+        grown_blocks: those of `total_blocks` that came in the open transaction: they count as free from the commit on.
     """
 
     total_blocks: int = 0
@@ -36,6 +37,7 @@ class SpaceMapState:
     cursor: int = 0
     overflow_root: int = -1
     freed_blocks: int = 0
+    grown_blocks: int = 0
 
 
 class SpaceMap:
@@ -66,8 +68,8 @@ class SpaceMap:
 
     @property
     def free_blocks(self) -> int:
-        """Blocks without a reference, those freed in the open transaction included."""
-        return self.state.total_blocks - self.state.used_blocks
+        """Blocks without a reference, those freed in the open transaction included, those that it brought not."""
+        return self.state.total_blocks - self.state.used_blocks - self.state.grown_blocks
 
     def count(self, block: int) -> int:
         """References to a block."""
@@ -81,7 +83,8 @@ class SpaceMap:
         return self.counters[block] in (2, MANY)
 
     def inc(self, block: int) -> None:
-        """Add a reference."""
+        """Add a reference. The kernel copies the bitmap also where only the overflow tree changes."""
+        self._touch(block // COUNTERS_PER_BITMAP)
         counter = self.counters[block]
         if counter == MANY:
             self._set_many(block, self.count(block) + 1)
@@ -91,12 +94,12 @@ class SpaceMap:
             self.state.freed_blocks -= counter == FREED
             counter = 0
         self.counters[block] = counter + 1
-        self._touch(block // COUNTERS_PER_BITMAP)
         if counter + 1 == MANY:
             self.state.overflow_root = self.overflow.insert(self.state.overflow_root, block, MANY)
 
     def dec(self, block: int) -> None:
-        """Drop a reference; the last one frees the block."""
+        """Drop a reference; the last one frees the block. The bitmap is copied as in `inc`."""
+        self._touch(block // COUNTERS_PER_BITMAP)
         counter = self.counters[block]
         if counter == MANY:
             count = self.count(block)
@@ -104,7 +107,6 @@ class SpaceMap:
                 self._set_many(block, count - 1)
                 return
             self.state.overflow_root = remove(self.overflow, self.state.overflow_root, block)
-        self._touch(block // COUNTERS_PER_BITMAP)
         if counter != 1:
             self.counters[block] = counter - 1
             return
@@ -135,7 +137,8 @@ class SpaceMap:
             stretch = bytes(self.counters[first : first + limit])
             count = limit - len(stretch.lstrip(b"\0"))
         self.counters[first : first + count] = b"\1" * count
-        self.changed_bitmaps.update(range(first // COUNTERS_PER_BITMAP, (first + count - 1) // COUNTERS_PER_BITMAP + 1))
+        for bitmap in range(first // COUNTERS_PER_BITMAP, (first + count - 1) // COUNTERS_PER_BITMAP + 1):
+            self._touch(bitmap)
         state.used_blocks += count
         state.cursor = first + count
         return first, count
@@ -143,10 +146,13 @@ class SpaceMap:
     def extend(self, total_blocks: int) -> None:
         """Cover more blocks, all of them free."""
         self.counters.extend(bytes(total_blocks - len(self.counters)))
+        self.state.grown_blocks += total_blocks - self.state.total_blocks
         self.state.total_blocks = total_blocks
 
     def commit(self) -> None:
-        """Make what was freed since the last commit available."""
+        """Make what was freed or came since the last commit available."""
+        self.state.grown_blocks = 0
+        self.touched_bitmaps.clear()
         if not self.state.freed_blocks:
             return
         for bitmap in range(bitmaps_for(self.state.total_blocks)):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 
-from dmtui.machine.emulated.devices import LoadedTarget
-from dmtui.machine.emulated.pool import Mode
-from dmtui.thinpool.table import THIN, THIN_POOL, Target
+from dmtui.machine.emulated.devices import LoadedTarget, size_sectors
+from dmtui.machine.emulated.poolstate import Mode, load_state, metadata_mark_blocks
+from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.table import THIN, THIN_POOL, PoolTable, Target
+from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_SECTORS
 
 FAIL = "Fail"
+ERROR = "Error"
 
 
 def status_params(connection: sqlite3.Connection, target: LoadedTarget) -> str:
@@ -35,6 +38,8 @@ def _pool(connection: sqlite3.Connection, target: LoadedTarget) -> str:
         " error_if_no_space, needs_check FROM metadata JOIN pools ON pools.metadata_id = metadata.id WHERE id = ?",
         (target.metadata_id,),
     ).fetchone()
+    device = DeviceNumber.parse(PoolTable.parse(target.params).metadata_device)
+    size_blocks = (size_sectors(connection, device) or 0) // METADATA_BLOCK_SECTORS
     txid, used_metadata, total_metadata, used, total, held, mode, discard, error, needs_check = row
     if mode == Mode.FAIL.name:
         return FAIL
@@ -47,19 +52,29 @@ def _pool(connection: sqlite3.Connection, target: LoadedTarget) -> str:
         discard,
         "error_if_no_space" if error else "queue_if_no_space",
         "needs_check" if needs_check else "-",
-        min(1024, total_metadata // 4),
+        metadata_mark_blocks(min(size_blocks, MAX_METADATA_BLOCKS)),
     )
     return " ".join(map(str, words)) + " "
 
 
 def _thin(connection: sqlite3.Connection, target: LoadedTarget) -> str:
     row = connection.execute(
-        "SELECT mapped, highest, mode, json_extract(state, '$.superblock.block_sectors') FROM thins"
+        "SELECT coalesce(json_extract(lost, '$.' || json_quote(CAST(thin_id AS TEXT))), mapped), highest, mode,"
+        " json_extract(state, '$.superblock.block_sectors') FROM thins"
         " JOIN pools USING (metadata_id) JOIN metadata ON metadata.id = thins.metadata_id"
         " WHERE thins.metadata_id = ? AND thin_id = ?",
         (target.metadata_id, target.thin_id),
     ).fetchone()
-    if row is None or row[2] == Mode.FAIL.name:
+    if row is None:
+        state = load_state(connection, target.metadata_id) if target.metadata_id is not None else None
+        return ERROR if state is not None and state.mode is not Mode.FAIL else FAIL
+    if row[2] == Mode.FAIL.name:
         return FAIL
     mapped, highest, _, block_sectors = row
-    return f"{mapped * block_sectors} {(highest + 1) * block_sectors - 1}" if mapped else "0 -"
+    return thin_words(mapped, highest, block_sectors)
+
+
+def thin_words(mapped_blocks: int, highest_block: int, block_sectors: int) -> str:
+    """The words of a thin device that works; its highest block is -1 where it has none."""
+    highest = (highest_block + 1) * block_sectors - 1 if highest_block >= 0 else "-"
+    return f"{mapped_blocks * block_sectors} {highest}"

@@ -13,67 +13,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dmtui.machine.emulated.schema import SCHEMA_VERSION, upgrade
 from dmtui.machine.errors import MachineError
 from dmtui.thinpool.errors import DmtuiError
 
 FILE_NAME = "machine.sqlite3"
-SCHEMA_VERSION = 1
 APPLICATION_ID = 0x646D7475
 """``dmtu``: tells our file from any other database."""
 _BUSY_SECONDS = 60.0
-
-_SCHEMA = """
-CREATE TABLE settings (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE files (
-    inode INTEGER PRIMARY KEY, path TEXT UNIQUE, old_path TEXT NOT NULL, directory INTEGER NOT NULL,
-    size_bytes INTEGER NOT NULL, allocated_bytes INTEGER NOT NULL);
-CREATE TABLE file_chunks (
-    inode INTEGER NOT NULL, chunk INTEGER NOT NULL, granules BLOB NOT NULL, PRIMARY KEY (inode, chunk));
-CREATE TABLE loops (
-    number INTEGER PRIMARY KEY, inode INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
-    autoclear INTEGER NOT NULL, read_only INTEGER NOT NULL);
-CREATE TABLE loop_holders (number INTEGER NOT NULL, pid INTEGER NOT NULL);
-CREATE TABLE devices (
-    minor INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, uuid TEXT NOT NULL, event_nr INTEGER NOT NULL DEFAULT 0,
-    suspended INTEGER NOT NULL DEFAULT 0, read_only INTEGER NOT NULL DEFAULT 0,
-    deferred INTEGER NOT NULL DEFAULT 0, opened INTEGER NOT NULL DEFAULT 0, users INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX devices_deferred ON devices (minor) WHERE deferred;
-CREATE UNIQUE INDEX devices_by_uuid ON devices (uuid) WHERE uuid <> '';
-CREATE TABLE targets (
-    minor INTEGER NOT NULL, live INTEGER NOT NULL, number INTEGER NOT NULL, read_only INTEGER NOT NULL,
-    start_sectors INTEGER NOT NULL, length_sectors INTEGER NOT NULL, type TEXT NOT NULL, params TEXT NOT NULL,
-    metadata_id INTEGER, thin_id INTEGER, PRIMARY KEY (minor, live, number)) WITHOUT ROWID;
-CREATE INDEX targets_by_thin ON targets (metadata_id, thin_id);
-CREATE TABLE uses (
-    minor INTEGER NOT NULL, live INTEGER NOT NULL, used_major INTEGER NOT NULL, used_minor INTEGER NOT NULL);
-CREATE INDEX uses_by_used ON uses (used_major, used_minor);
-CREATE INDEX uses_by_user ON uses (minor, live);
-CREATE TRIGGER uses_begin AFTER INSERT ON uses WHEN NEW.used_major = 254 AND (SELECT count(*) FROM uses
-    WHERE minor = NEW.minor AND used_major = 254 AND used_minor = NEW.used_minor) = 1
-    BEGIN UPDATE devices SET users = users + 1 WHERE minor = NEW.used_minor; END;
-CREATE TRIGGER uses_end AFTER DELETE ON uses WHEN OLD.used_major = 254 AND NOT EXISTS (SELECT 1 FROM uses
-    WHERE minor = OLD.minor AND used_major = 254 AND used_minor = OLD.used_minor)
-    BEGIN UPDATE devices SET users = users - 1 WHERE minor = OLD.used_minor; END;
-CREATE TABLE metadata (
-    id INTEGER PRIMARY KEY, inode INTEGER NOT NULL, offset_sectors INTEGER NOT NULL, state TEXT NOT NULL,
-    used_metadata INTEGER NOT NULL, total_metadata INTEGER NOT NULL, used_data INTEGER NOT NULL,
-    total_data INTEGER NOT NULL, transaction_id TEXT NOT NULL, held_block INTEGER NOT NULL,
-    needs_check INTEGER NOT NULL, UNIQUE (inode, offset_sectors));
-CREATE TABLE pools (
-    metadata_id INTEGER PRIMARY KEY, minor INTEGER NOT NULL, mode TEXT NOT NULL, error_if_no_space INTEGER NOT NULL,
-    low_water_triggered INTEGER NOT NULL, low_water_blocks TEXT NOT NULL, metadata_low_triggered INTEGER NOT NULL,
-    discard TEXT NOT NULL,
-    requested TEXT NOT NULL);
-CREATE TABLE leaks (pid INTEGER PRIMARY KEY, minor INTEGER NOT NULL);
-CREATE TABLE thins (
-    metadata_id INTEGER NOT NULL, thin_id INTEGER NOT NULL, mapped INTEGER NOT NULL, highest INTEGER NOT NULL,
-    transaction_id TEXT NOT NULL, creation_time INTEGER NOT NULL, snapshotted_time INTEGER NOT NULL,
-    PRIMARY KEY (metadata_id, thin_id)) WITHOUT ROWID;
-CREATE TABLE nodes (id INTEGER PRIMARY KEY, node BLOB NOT NULL);
-CREATE TABLE bitmaps (
-    metadata_id INTEGER NOT NULL, space TEXT NOT NULL, bitmap INTEGER NOT NULL, counters BLOB NOT NULL,
-    PRIMARY KEY (metadata_id, space, bitmap));
-"""
 
 
 class Store:
@@ -83,16 +30,21 @@ class Store:
         is_new: the store was created by this very call.
         is_closed: `close` was called.
         forget: called when what is cached of the store is not true any more.
+        settle: called as a transaction ends: does what its changes let go on, inside it.
+        catch_up: called as a transaction begins: does what the time since the last one brought, inside it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.forget: Callable[[], None] = lambda: None
+        self.catch_up: Callable[[sqlite3.Connection], None] = lambda _: None
+        self.settle: Callable[[sqlite3.Connection], None] = lambda _: None
         self._writing = threading.RLock()
         self._reading = threading.Lock()
         self.is_closed = False
         self._depth = 0
         self._seen = -1
+        self._afterwards: list[Callable[[sqlite3.Connection], None]] = []
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             os.close(descriptor)
@@ -119,14 +71,18 @@ class Store:
                 if self._marks() == (0, 0):
                     if writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                         raise self._foreign()
-                    for statement in _SCHEMA.split(";\n"):
-                        writer.execute(statement)
+                    upgrade(writer, 0)
                     writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                    writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                     return True
             application, version = self._marks()
         if application != APPLICATION_ID:
             raise self._foreign()
+        if 0 < version < SCHEMA_VERSION:
+            with self.write():
+                version = self._marks()[1]  # another process may have been faster
+                if version < SCHEMA_VERSION:
+                    upgrade(writer, version)
+                    version = SCHEMA_VERSION
         if version != SCHEMA_VERSION:
             raise DmtuiError(
                 f"emulated machine {self.path}",
@@ -144,10 +100,30 @@ class Store:
             f"emulated machine {self.path}", "is another program's database", "name another --emulated-dir"
         )
 
+    def afterwards(self, act: Callable[[sqlite3.Connection], None]) -> None:
+        """Do something at the end of the transaction under way, or in one of its own where that is undone."""
+        self._afterwards.append(act)
+
+    def _end(self) -> None:
+        """What is to be done at the end of a transaction, or after one that was undone."""
+        acts, self._afterwards = self._afterwards, []
+        for act in acts:
+            act(self._writer)
+
     @property
     def is_nested(self) -> bool:
         """Whether the transaction under way began before the innermost `write`."""
         return self._depth > 1
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread is inside a `write`."""
+        if not self._depth or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            return self._depth > 0
+        finally:
+            self._writing.release()
 
     @contextmanager
     def write(self) -> Generator[sqlite3.Connection, None, None]:
@@ -168,12 +144,19 @@ class Store:
                     if seen != self._seen:
                         self.forget()
                         self._seen = seen
+                    self.catch_up(self._writer)
                     yield self._writer
+                    self.settle(self._writer)
+                    self._end()
                     self._writer.execute("COMMIT")
                 except BaseException:
                     self.forget()
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")
+                    if self._afterwards:
+                        self._writer.execute("BEGIN IMMEDIATE")
+                        self._end()
+                        self._writer.execute("COMMIT")
                     raise
                 finally:
                     self._depth = 0

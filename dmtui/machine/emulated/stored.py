@@ -208,7 +208,7 @@ def save_metadata(connection: sqlite3.Connection, metadata_id: int, pool: PoolMe
             json.dumps(state),
             pool.metadata_used_blocks,
             pool.metadata_total_blocks,
-            pool.data.state.used_blocks,
+            pool.data.state.total_blocks - pool.data.free_blocks,
             pool.data.state.total_blocks,
             str(block.transaction_id),
             block.held_block,

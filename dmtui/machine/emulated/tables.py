@@ -14,11 +14,12 @@ _U64 = (1 << 64) - 1
 
 
 class RefusedError(Exception):
-    """The kernel refuses it: an errno, and what its log says."""
+    """The kernel refuses it: an errno, what its log says, and the target of the table that it says it of, if any."""
 
-    def __init__(self, number: int, reason: str) -> None:
+    def __init__(self, number: int, reason: str, target: str = "") -> None:
         self.number = number
         self.reason = reason
+        self.target = target
         super().__init__(number, reason)
 
 
@@ -101,14 +102,14 @@ def read_thin_id(word: str) -> int:
 
 
 def split_message(text: str) -> list[str]:
-    """The words of a message: parted by blanks, a backslash makes the next character an ordinary one."""
+    """The words of a message: parted by blanks; a backslash makes the next character, if any, an ordinary one."""
     words: list[str] = []
     word: list[str] = []
     characters = iter(text)
     inside = False
     for character in characters:
         if character == "\\":
-            word.append(next(characters, ""))
+            word.append(next(characters, "\\"))
             inside = True
         elif character.isspace():
             if inside:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 from dmtui.machine.errors import (
@@ -28,9 +29,11 @@ from dmtui.thinpool.table import THIN_POOL, Target
 _T = TypeVar("_T")
 _DEFERRED_INTERFACE = (4, 27, 0)
 _DEFERRED_LIBRARY = (1, 2, 89)
+_NO_SPACE_TIMEOUT = Path("/sys/module/dm_thin_pool/parameters/no_space_timeout")
 _BUSY_RETRIES = 3
 _BUSY_PAUSE_SECONDS = 0.1
 _UDEV_PAUSE_SECONDS = 0.02
+_SHORTEST_PAUSE_SECONDS = 0.001
 
 
 class KernelDeviceMapper:
@@ -80,6 +83,13 @@ class KernelDeviceMapper:
         library = tuple(map(int, version.groups()))
         return self._control.version() >= _DEFERRED_INTERFACE and library >= _DEFERRED_LIBRARY
 
+    def no_space_timeout_seconds(self) -> float | None:
+        """How long the writers of a full pool wait before they fail; None where the module does not tell."""
+        try:
+            return float(_NO_SPACE_TIMEOUT.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+
     def list_devices(self) -> tuple[DeviceEntry, ...]:
         """Every mapped device, in the kernel's order."""
         return self._control.list_devices()
@@ -95,6 +105,14 @@ class KernelDeviceMapper:
     def status(self, name: str) -> DeviceReading:
         """Status of one device, never committing (no-flush)."""
         return self._control.status(name)
+
+    def statuses(self, names: Sequence[str]) -> Iterator[DeviceReading | MachineError]:
+        """What `status` answers or raises for each of several devices."""
+        for name in names:
+            try:
+                yield self._control.status(name)
+            except MachineError as error:
+                yield error
 
     def status_flush(self, name: str) -> DeviceReading:
         """Status of one device after a commit of its pool's metadata: this changes the pool."""
@@ -167,15 +185,15 @@ class KernelDeviceMapper:
 
     def _wait_for_udev(self, cookie: int, name: str, doing: str) -> None:
         # The waiting is done here and not in the thread, which others need meanwhile.
-        give_up_at = time.monotonic() + self.udev_deadline_seconds
-        pause = _UDEV_PAUSE_SECONDS / 16
+        began = time.monotonic()
         while not self._owned(lambda library: library.udev_is_done(cookie), name, doing):
-            if time.monotonic() > give_up_at:
+            waited_seconds = time.monotonic() - began
+            if waited_seconds > self.udev_deadline_seconds:
                 self._owned(lambda library: library.udev_give_up(cookie), name, doing)
                 waited = f"{doing} worked, but udev has not answered within {self.udev_deadline_seconds:g} s"
                 raise TimedOutError(name, waited, "look at udevd; its node may be missing", errno.ETIMEDOUT)
-            time.sleep(pause)
-            pause = min(2 * pause, _UDEV_PAUSE_SECONDS)
+            # What the pauses add stays a tenth of what udev takes.
+            time.sleep(min(_UDEV_PAUSE_SECONDS, max(_SHORTEST_PAUSE_SECONDS, waited_seconds / 10)))
 
     def _owned(self, use: Callable[[Library], _T], subject: str, doing: str) -> _T:
         def work() -> _T:

@@ -12,6 +12,7 @@ from pathlib import Path
 from dmtui.machine.errors import machine_error
 from dmtui.machine.protocols import FileIdentity, HostSpace
 from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.units import sectors_to_bytes
 
 _STAT_BLOCK_BYTES = 512
 
@@ -35,6 +36,7 @@ class KernelFiles:
             found.st_blocks * _STAT_BLOCK_BYTES,
             stat.S_ISDIR(found.st_mode),
             stat.S_ISBLK(found.st_mode),
+            DeviceNumber.unpack(found.st_rdev) if stat.S_ISBLK(found.st_mode) else None,
         )
 
     def space(self, path: str) -> HostSpace:
@@ -45,16 +47,34 @@ class KernelFiles:
             found.f_blocks * found.f_frsize, found.f_bfree * found.f_frsize, found.f_bavail * found.f_frsize
         )
 
-    def make_directory(self, path: str) -> FileIdentity:
-        """Make a directory (0700) and what is missing above it; an existing one is fine."""
+    def make_directory(self, path: str, mode: int = 0o700) -> FileIdentity:
+        """Make a directory of that mode, whatever the umask, and what is missing above it (0700).
+
+        Raises:
+            MachineError: something else has that name.
+        """
         whole = Path(path)
         with _told(path, "making the directory"):
-            for directory in (*reversed(whole.parents), whole):
+            for directory in reversed(whole.parents):
                 with suppress(FileExistsError):
                     directory.mkdir(0o700)
+            with suppress(FileExistsError):
+                whole.mkdir(0o700)
+                whole.chmod(mode)
             if not whole.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         return self.identify(path)
+
+    def remove_directory(self, path: str) -> None:
+        """Remove an empty directory.
+
+        Raises:
+            FileMissingError: there is none.
+            DeviceBusyError: something is mounted there.
+            MachineError: it is not empty, or no directory.
+        """
+        with _told(path, "removing the directory"):
+            Path(path).rmdir()
 
     def make_sparse_file(self, path: str, size_bytes: int) -> FileIdentity:
         """Make a sparse file (0600); raises `ExistsError` where the path exists, and leaves nothing if it fails."""
@@ -78,6 +98,12 @@ class KernelFiles:
         """Remove a file's name; raises `FileMissingError`."""
         with _told(path, "removing it"):
             Path(path).unlink()
+
+    def device_size_bytes(self, dev: DeviceNumber) -> int | None:
+        """Size of a block device, None if the machine has none of that number."""
+        with suppress(OSError, ValueError):
+            return sectors_to_bytes(int((self._sysfs / str(dev) / "size").read_text()))
+        return None
 
     def device_path(self, dev: DeviceNumber) -> str | None:
         """Node of a block device (``/dev/loop0``, ``/dev/mapper/NAME``, ``/dev/sdb``), None if the machine has none."""

@@ -1,14 +1,18 @@
-"""The real machine, its three parts put together."""
+"""The real machine, its parts put together."""
 
 from __future__ import annotations
 
 import os
+import time
 from typing import Literal
 
 from dmtui.machine.kernel.device_mapper import KernelDeviceMapper
 from dmtui.machine.kernel.files import KernelFiles
+from dmtui.machine.kernel.filesystems import KernelFilesystems
 from dmtui.machine.kernel.loops import KernelLoops
 from dmtui.machine.kernel.processes import KernelProcesses
+from dmtui.machine.kernel.programs import KernelPrograms
+from dmtui.machine.kernel.thin_tools import KernelThinTools
 
 
 class KernelMachine:
@@ -21,10 +25,13 @@ class KernelMachine:
             NoDeviceMapperError: there is no device-mapper.
             MachineNotPermittedError: it is not for us.
         """
-        self._device_mapper = KernelDeviceMapper(deadline_seconds)
+        self._device_mapper = KernelDeviceMapper(deadline_seconds, deadline_seconds)
         self._loops = KernelLoops()
         self._files = KernelFiles()
         self._processes = KernelProcesses()
+        self._programs = KernelPrograms()
+        self._thin_tools = KernelThinTools(self._programs)
+        self._filesystems = KernelFilesystems(self._programs, self._opened, deadline_seconds=deadline_seconds)
 
     @property
     def kind(self) -> Literal["kernel", "emulated"]:
@@ -56,7 +63,32 @@ class KernelMachine:
         """See `Machine.processes`."""
         return self._processes
 
+    @property
+    def filesystems(self) -> KernelFilesystems:
+        """See `Machine.filesystems`."""
+        return self._filesystems
+
+    @property
+    def thin_tools(self) -> KernelThinTools:
+        """See `Machine.thin_tools`."""
+        return self._thin_tools
+
+    @property
+    def programs(self) -> KernelPrograms:
+        """See `Machine.programs`."""
+        return self._programs
+
+    def now(self) -> float:
+        """See `Machine.now`."""
+        return time.time()
+
     def close(self) -> None:
         """Let go of what is held open."""
+        self._filesystems.close()
+        self._thin_tools.close()
         self._loops.close()
         self._device_mapper.close()
+
+    def _opened(self, name: str) -> int:
+        """How often a mapped device is open."""
+        return self._device_mapper.info(name).open_count

@@ -6,6 +6,7 @@ import errno
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -105,6 +106,36 @@ class Owner:
                     self._abandoned -= 1
                     return
             job.done.set()
+
+
+class Owners:
+    """As many owners as calls run at the same time, so that no call waits behind another that hangs."""
+
+    def __init__(self, name: str) -> None:
+        """Prepare them; their threads start with the first calls and are called `name`."""
+        self._name = name
+        self._idle: queue.SimpleQueue[Owner] = queue.SimpleQueue()
+
+    def call(self, work: Callable[[], _T], subject: str, doing: str, seconds: float) -> _T:
+        """Run `work` in a thread and return what it returns, or raise what it raises.
+
+        Raises:
+            TimedOutError: it did not end within so many seconds.
+        """
+        try:
+            owner = self._idle.get_nowait()
+        except queue.Empty:
+            owner = Owner(self._name)
+        try:
+            return owner.call(work, subject, doing, seconds)
+        finally:
+            self._idle.put(owner)
+
+    def close(self) -> None:
+        """Let the threads end when they are done with what they are at."""
+        with suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
 
 
 def _timed_out(subject: str, happened: str) -> TimedOutError:

@@ -7,11 +7,13 @@ import fcntl
 import mmap
 import os
 import struct
+import time
 from pathlib import Path
 
 import pytest
 
 from dmtui.machine.errors import machine_error
+from dmtui.machine.filesystems import Mount
 from dmtui.machine.protocols import LoopDevice, Machine
 from dmtui.thinpool.table import PoolTable, ThinTable
 
@@ -39,20 +41,25 @@ class KernelIo:
 
     def write(self, name: str, offset_bytes: int, length_bytes: int) -> None:
         with mmap.mmap(-1, max(length_bytes, 4096)) as memory:  # O_DIRECT wants aligned memory
-            self._use(name, lambda node: os.pwrite(node, memoryview(memory)[:length_bytes], offset_bytes))
+            self._use(name, lambda device: os.pwrite(device, memoryview(memory)[:length_bytes], offset_bytes))
 
     def discard(self, name: str, offset_bytes: int, length_bytes: int) -> None:
         arguments = struct.pack("=QQ", offset_bytes, length_bytes)
-        self._use(name, lambda node: fcntl.ioctl(node, BLKDISCARD, arguments))
+        self._use(name, lambda device: fcntl.ioctl(device, BLKDISCARD, arguments))
 
     def _use(self, name: str, use) -> None:
-        node = os.open(f"/dev/mapper/{name}", os.O_RDWR | os.O_DIRECT | os.O_CLOEXEC)
+        device = os.open(node(name), os.O_RDWR | os.O_DIRECT | os.O_CLOEXEC)
         try:
-            use(node)
+            use(device)
         except OSError as error:
             raise machine_error(error.errno or errno.EIO, name, "input or output") from None
         finally:
-            os.close(node)
+            os.close(device)
+
+
+def node(name: str) -> str:
+    """Path of a mapped device's node."""
+    return f"/dev/mapper/{name}"
 
 
 class Rig:
@@ -99,6 +106,48 @@ class Rig:
         """The one status line of a device after a commit."""
         (target,) = self.mapper.status_flush(name).targets
         return str(target)
+
+    def snapshot(self, thin_id: int, origin_id: int, *, size_bytes=16 * MIB, pool="dmtui-test-pool") -> str:
+        """A new snapshot of a thin device that is not in use, active as `dmtui-test-thin-ID`."""
+        self.mapper.message(pool, f"create_snap {thin_id} {origin_id}")
+        return self.activate(thin_id, size_bytes=size_bytes, pool=pool)
+
+    def directory(self, name: str) -> str:
+        path = str(self.home / name)
+        self.machine.files.make_directory(path)
+        return path
+
+    def formatted(self, thin_id: int, kind="ext4", *, size_bytes=64 * MIB, pool="dmtui-test-pool") -> str:
+        """A new thin device with a file system."""
+        name = self.thin(thin_id, size_bytes=size_bytes, pool=pool)
+        self.make(name, kind)
+        return name
+
+    def make(self, name: str, kind="ext4") -> None:
+        """Make a file system the way the original makes its base device's."""
+        arguments = ["-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"] if kind == "ext4" else []
+        self.machine.filesystems.make(node(name), kind, arguments)
+
+    def mount(self, name: str, at: str = "m", kind="ext4", options=()) -> str:
+        """Mount a device at a directory below `home`, made if it is missing, and return that."""
+        directory = self.directory(at)
+        self.machine.filesystems.mount(node(name), directory, kind, options)
+        return directory
+
+    def mounted(self, directory: str) -> list[Mount]:
+        """What is mounted at a directory."""
+        return [mount for mount in self.machine.filesystems.mounts() if mount.directory == directory]
+
+    def mapped_sectors(self, name: str) -> int:
+        """Mapped sectors of a thin device after a commit."""
+        return int(self.committed(name).split()[3])
+
+    def opened(self, name: str, times: int) -> bool:
+        """Whether a device is open so many times within 5 s: udev may look at it for a moment longer."""
+        give_up_at = time.monotonic() + 5
+        while self.mapper.info(name).open_count != times and time.monotonic() < give_up_at:
+            time.sleep(0.05)
+        return self.mapper.info(name).open_count == times
 
     def names(self) -> set[str]:
         return {entry.name for entry in self.mapper.list_devices() if entry.name.startswith("dmtui-test-")}

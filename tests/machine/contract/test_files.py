@@ -1,5 +1,7 @@
 """Files that back a pool, on any machine: sparse, private, told by device and inode."""
 
+import errno
+
 import pytest
 
 from dmtui.machine.errors import FileMissingError, MachineError
@@ -65,6 +67,42 @@ def test_an_existing_directory_is_fine(rig):
     assert rig.machine.files.make_directory(path) == first
 
 
+def test_a_directory_may_have_another_mode(rig):
+    assert rig.machine.files.make_directory(str(rig.home / "a"), 0o755).is_directory
+
+
+def test_a_file_in_the_way_is_no_directory(rig):
+    with pytest.raises(MachineError):
+        rig.machine.files.make_directory(rig.file("f"))
+
+
+def test_a_removed_directory_is_missing(rig):
+    path = rig.directory("a")
+    rig.machine.files.remove_directory(path)
+    with pytest.raises(FileMissingError):
+        rig.machine.files.identify(path)
+
+
+def test_a_directory_that_is_not_there_cannot_be_removed(rig):
+    with pytest.raises(FileMissingError):
+        rig.machine.files.remove_directory(str(rig.home / "none"))
+
+
+def test_a_directory_with_something_in_it_is_not_removed(rig):
+    rig.directory("a/b")
+    with pytest.raises(MachineError) as refused:
+        rig.machine.files.remove_directory(str(rig.home / "a"))
+    assert refused.value.errno == errno.ENOTEMPTY
+    assert rig.machine.files.identify(str(rig.home / "a" / "b")).is_directory
+
+
+def test_a_file_is_not_removed_as_a_directory(rig):
+    path = rig.file("f")
+    with pytest.raises(MachineError):
+        rig.machine.files.remove_directory(path)
+    assert rig.machine.files.identify(path).size_bytes == MIB
+
+
 def test_a_file_system_has_room(rig):
     space = rig.machine.files.space(str(rig.home))
     assert 0 < space.available_bytes <= space.free_bytes <= space.total_bytes
@@ -78,6 +116,34 @@ def test_a_loop_device_is_a_block_device_of_its_number(rig):
 def test_a_mapped_device_has_its_name_as_its_path(rig):
     pool = rig.pool()
     assert rig.machine.files.device_path(rig.mapper.info(pool).dev) == f"/dev/mapper/{pool}"
+
+
+def test_a_node_tells_the_device_that_it_is_of(rig):
+    pool, loop = rig.pool(), rig.loop("f", autoclear=False)
+    for path, dev in ((f"/dev/mapper/{pool}", rig.mapper.info(pool).dev), (loop.path, loop.dev)):
+        identity = rig.machine.files.identify(path)
+        assert identity.is_block_device
+        assert identity.rdev == dev
+
+
+def test_a_file_is_the_node_of_nothing(rig):
+    assert rig.machine.files.identify(rig.file("f")).rdev is None
+
+
+def test_a_block_device_has_its_size(rig):
+    pool, loop = rig.pool(), rig.loop("f", 3 * MIB, autoclear=False)
+    assert rig.machine.files.device_size_bytes(rig.mapper.info(pool).dev) == 64 * MIB
+    assert rig.machine.files.device_size_bytes(loop.dev) == 3 * MIB
+
+
+def test_a_thin_device_is_as_large_as_its_table(rig):
+    rig.pool()
+    thin = rig.thin(1, size_bytes=1024 * MIB)
+    assert rig.machine.files.device_size_bytes(rig.mapper.info(thin).dev) == 1024 * MIB
+
+
+def test_a_device_number_of_nothing_has_no_size(rig):
+    assert rig.machine.files.device_size_bytes(DeviceNumber(4000, 77)) is None
 
 
 def test_a_device_number_of_nothing_has_no_path(rig):

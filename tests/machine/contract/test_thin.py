@@ -2,7 +2,7 @@
 
 import pytest
 
-from dmtui.machine.errors import NoSuchThinIdError
+from dmtui.machine.errors import DeviceMissingError, NoSuchThinIdError
 from dmtui.thinpool.table import ThinTable
 
 BLOCK = 64 << 10
@@ -187,3 +187,20 @@ def test_crossing_the_low_water_mark_is_an_event(rig, io):
     assert rig.mapper.info(pool).event_nr == 0
     io.write(thin, 8 * BLOCK, BLOCK)
     assert rig.mapper.info(pool).event_nr == 1
+
+
+def test_asked_for_together_devices_say_what_each_says_alone_and_one_that_is_missing_is_told_in_its_place(rig, io):
+    pool = rig.pool()
+    names = [pool, *(rig.thin(thin_id) for thin_id in range(3))]
+    io.write(names[2], 0, BLOCK)
+    rig.committed(pool)
+    rig.mapper.suspend(names[3])
+    rig.mapper.load(names[1], rig.mapper.table(names[1]).targets)
+    asked = [*names, "dmtui-test-nothing", names[1]] * 5
+    answers = list(rig.mapper.statuses(asked))
+    missing = [answer for answer in answers if isinstance(answer, DeviceMissingError)]
+    rest = [answer for answer in answers if not isinstance(answer, DeviceMissingError)]
+    assert (len(answers), len(missing)) == (len(asked), 5)
+    assert rest == [rig.mapper.status(name) for name in asked if name != "dmtui-test-nothing"]
+    rig.mapper.resume(names[3])
+    assert next(iter(rig.mapper.statuses([names[3]]))) == rig.mapper.status(names[3])

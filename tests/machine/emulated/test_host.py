@@ -1,6 +1,7 @@
 """The host's file system: inodes, holes, a set size; and what a reboot leaves."""
 
 import errno
+import os
 import stat
 
 import pytest
@@ -70,7 +71,7 @@ def test_without_passdown_the_space_stays_taken(make_bench):
     assert bench.machine.files.identify("/b/data").allocated_bytes == 4 * BLOCK
 
 
-def test_a_full_host_fails_what_needs_a_new_block_and_nothing_else(bench):
+def test_a_full_host_fails_what_needs_a_new_block_and_loses_what_could_not_be_zeroed(bench):
     bench.thin(1)
     bench.write("t1", 0)
     bench.machine.set_host_space(2 * BLOCK)
@@ -79,9 +80,21 @@ def test_a_full_host_fails_what_needs_a_new_block_and_nothing_else(bench):
         bench.machine.write("t1", offset_bytes=BLOCK, length_bytes=10 * BLOCK)
     assert caught.value.errno == errno.EIO
     bench.write("t1", 0)
-    assert bench.figures == "3/1024 rw queue_if_no_space"
+    assert bench.line("t1").split()[3] == str(3 * 128)
+    assert bench.figures == "11/1024 rw queue_if_no_space"
     bench.machine.set_host_space(GIB)
     bench.write("t1", 9)
+
+
+def test_without_zeroing_what_a_full_host_does_not_take_is_mapped_all_the_same(make_bench):
+    bench = make_bench(words="0 1 skip_block_zeroing")
+    bench.thin(1)
+    bench.machine.set_host_space(2 * BLOCK)
+    with pytest.raises(MachineError) as caught:
+        bench.machine.write("t1", offset_bytes=BLOCK, length_bytes=10 * BLOCK)
+    assert caught.value.errno == errno.EIO
+    assert bench.line("t1").split()[3] == str(10 * 128)
+    assert bench.figures == "10/1024 rw queue_if_no_space"
 
 
 def test_what_another_user_takes_can_be_given_back(emulated):
@@ -144,3 +157,72 @@ def test_a_host_without_room_for_metadata_breaks_the_pool_until_it_is_checked(be
     bench.machine.set_host_space(GIB)
     bench.reload()
     assert bench.line().split()[7:] == ["ro", "discard_passdown", "queue_if_no_space", "needs_check", "256"]
+
+
+def test_a_directory_made_for_real_has_its_mode_whatever_the_umask(emulated, tmp_path):
+    path = tmp_path / "machine" / "graph" / "mnt" / "a"
+    before = os.umask(0o077)
+    try:
+        emulated.files.make_directory(str(path), 0o755)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_an_existing_directory_keeps_its_mode(emulated, tmp_path):
+    path = tmp_path / "machine" / "a"
+    emulated.files.make_directory(str(path))
+    emulated.files.make_directory(str(path), 0o755)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_a_removed_directory_is_removed_for_real(emulated, tmp_path):
+    path = tmp_path / "machine" / "a"
+    emulated.files.make_directory(str(path))
+    emulated.files.remove_directory(str(path))
+    assert not path.exists()
+    emulated.files.make_directory(str(path))
+    assert path.is_dir()
+
+
+def test_a_directory_with_a_real_file_in_it_is_not_removed(emulated, tmp_path):
+    path = tmp_path / "machine" / "a"
+    emulated.files.make_directory(str(path))
+    (path / "record").write_text("{}")
+    with pytest.raises(MachineError) as caught:
+        emulated.files.remove_directory(str(path))
+    assert caught.value.errno == errno.ENOTEMPTY
+    assert emulated.files.identify(str(path)).is_directory
+
+
+def test_a_directory_outside_that_is_real_stays(emulated, tmp_path):
+    (tmp_path / "outside").mkdir()
+    emulated.files.make_directory(str(tmp_path / "outside"))
+    emulated.files.remove_directory(str(tmp_path / "outside"))
+    assert (tmp_path / "outside").is_dir()
+
+
+def test_the_root_is_not_removed(emulated):
+    with pytest.raises(MachineError) as caught:
+        emulated.files.remove_directory("/")
+    assert caught.value.errno == errno.EBUSY
+
+
+def test_a_name_that_begins_like_a_directory_is_not_in_it(emulated):
+    emulated.files.make_directory("/a")
+    emulated.files.make_directory("/a-b/c")
+    emulated.files.remove_directory("/a")
+    assert emulated.files.identify("/a-b/c").is_directory
+
+
+def test_every_node_of_a_device_tells_its_number_and_size(bench):
+    from dmtui.thinpool.devno import DeviceNumber
+
+    files = bench.machine.files
+    bench.thin(1, blocks=100)
+    assert files.identify("/dev/mapper/t1").rdev == files.identify("/dev/dm-1").rdev == DeviceNumber(254, 1)
+    assert files.identify("/dev/loop0").rdev == DeviceNumber(7, 0)
+    assert files.device_size_bytes(DeviceNumber(254, 1)) == 100 * BLOCK
+    assert files.device_size_bytes(DeviceNumber(8, 1)) == 64 * GIB
+    assert files.device_size_bytes(DeviceNumber(7, 99)) is None

@@ -80,10 +80,13 @@ def test_the_cost_of_an_operation_does_not_grow_with_the_number_of_thins(make_be
     bench = make_bench(metadata=64 << 20)
 
     def cost(act, times: int = 60) -> float:
-        started = time.perf_counter()
+        """The shortest of many: what other processes took from us is not ours."""
+        took = []
         for _ in range(times):
+            started = time.perf_counter()
             act()
-        return (time.perf_counter() - started) / times
+            took.append(time.perf_counter() - started)
+        return min(took)
 
     bench.thin(0)
     few = cost(lambda: bench.mapper.status("p")), cost(lambda: bench.mapper.status("t0"))
@@ -95,3 +98,18 @@ def test_the_cost_of_an_operation_does_not_grow_with_the_number_of_thins(make_be
     assert many[0] < 5 * few[0]
     assert many[1] < 5 * few[1]
     assert max(many) < 0.005
+
+
+def test_a_pool_s_table_loaded_by_one_process_is_made_live_by_another(tmp_path):
+    """Fresh metadata are formatted when the table is loaded, and are on the disk then."""
+    first, second = EmulatedMachine.open(tmp_path), EmulatedMachine.open(tmp_path)
+    for name, size in (("data", 1000 * BLOCK), ("metadata", 4 * 1024**2)):
+        first.files.make_sparse_file(str(tmp_path / name), size)
+        first.loops.attach(str(tmp_path / name))
+    length = 1000 * BLOCK // 512
+    first.device_mapper.create("pool", [Target(0, length, "error", "")])
+    first.device_mapper.load("pool", [Target(0, length, "thin-pool", f"/dev/loop1 /dev/loop0 {BLOCK // 512} 0")])
+    second.device_mapper.resume("pool")
+    second.device_mapper.message("pool", "create_thin 1")
+    first.close()
+    second.close()

@@ -1,0 +1,240 @@
+"""What the emulated machine once told otherwise than the kernel: each difference that random courses found."""
+
+import errno
+
+import pytest
+
+from dmtui.machine.emulated.mapping import unmap
+from dmtui.machine.emulated.metadata import in_memory
+from dmtui.machine.errors import InvalidError, MachineError, NoSpaceError, NoSuchThinIdError, TimedOutError
+from dmtui.thinpool.table import Target
+from tests.machine.emulated.bench import BLOCK, put
+
+
+def errno_of(act) -> int:
+    with pytest.raises(MachineError) as caught:
+        act()
+    return caught.value.errno
+
+
+def test_resuming_what_runs_already_does_nothing(bench):
+    bench.grow_file("/b/meta", bench.meta, 8 << 20)
+    bench.mapper.resume("p")
+    assert "/1024 " in bench.line()
+    bench.mapper.suspend("p")
+    bench.mapper.resume("p")
+    assert "/2048 " in bench.line()
+
+
+def test_the_metadata_mark_follows_the_size_of_the_device_not_of_the_metadata(bench):
+    bench.grow_file("/b/meta", bench.meta, 6 << 20)
+    assert bench.line().endswith(" - 384 ")
+
+
+def test_a_device_with_a_thin_in_waiting_is_suspended_with_the_pool(bench):
+    bench.thin(1)
+    table = bench.mapper.table("t1").targets[0]
+    bench.mapper.create("other", [Target(0, 128, "zero", "")])
+    bench.mapper.load("other", [table])
+    bench.mapper.suspend("p")
+    assert bench.mapper.info("other").internal_suspend
+    for act in (bench.mapper.suspend, bench.mapper.resume, bench.mapper.remove):
+        with pytest.raises(TimedOutError):
+            act("other")
+
+
+def test_a_write_over_the_end_goes_as_far_as_the_device(bench):
+    bench.thin(1, blocks=3)
+    with pytest.raises(NoSpaceError):
+        bench.machine.write("t1", offset_bytes=BLOCK, length_bytes=5 * BLOCK)
+    assert bench.line("t1") == "0 384 thin 256 383"
+
+
+def test_a_read_only_device_refuses_before_it_looks_where(bench):
+    bench.msg("create_thin 1")
+    table = [Target(0, 384, "thin", "/dev/mapper/p 1")]
+    bench.mapper.create("t1", table, read_only=True)
+    assert errno_of(lambda: bench.write("t1", 99)) == errno.EPERM
+    assert errno_of(lambda: bench.discard("t1", 0, 1)) == errno.EPERM
+
+
+def test_what_cannot_discard_says_so_before_anything_else(make_bench):
+    bench = make_bench(words="0 1 ignore_discard")
+    bench.thin(1, blocks=3)
+    bench.mapper.create("zero", [Target(0, 128, "zero", "")])
+    assert errno_of(lambda: bench.discard("t1", 0, 99)) == errno.EOPNOTSUPP
+    assert errno_of(lambda: bench.discard("zero", 0, 1)) == errno.EOPNOTSUPP
+
+
+def test_a_discard_is_cut_at_the_edges_that_its_block_size_has_in_bits(emulated):
+    emulated.files.make_directory("/b")
+    for name, size in (("data", 64 * 384 * 512), ("meta", 4 << 20)):
+        emulated.files.make_sparse_file(f"/b/{name}", size)
+    data, meta = (emulated.loops.attach(f"/b/{name}", autoclear=False).path for name in ("data", "meta"))
+    mapper = emulated.device_mapper
+    mapper.create("p", [Target(0, 64 * 384, "thin-pool", f"{meta} {data} 384 0")])
+    mapper.message("p", "create_thin 1")
+    mapper.create("t1", [Target(0, 64 * 384, "thin", "/dev/mapper/p 1")])
+    emulated.write("t1", offset_bytes=0, length_bytes=8 * 384 * 512)
+    # From sector 768 on the first piece ends at 1024, inside block 2: of blocks 2 and 3 only the second goes.
+    emulated.discard("t1", offset_bytes=768 * 512, length_bytes=2 * 384 * 512)
+    assert str(mapper.status("t1").targets[0]) == f"0 {64 * 384} thin {7 * 384} {8 * 384 - 1}"
+
+
+def test_a_backslash_at_the_end_of_a_message_is_a_character(bench):
+    bench.msg("create_thin 1")
+    with pytest.raises(InvalidError):
+        bench.msg("delete \\1\\")
+    bench.msg("delete \\1")
+
+
+def test_a_live_pool_takes_a_table_that_is_too_long_and_loses_it_as_it_resumes(bench):
+    before = bench.mapper.table("p").targets
+    bench.mapper.load("p", [bench.table(blocks=2048)])
+    assert bench.mapper.info("p").inactive_table
+    with pytest.raises(InvalidError):
+        bench.mapper.resume("p")
+    info = bench.mapper.info("p")
+    assert (info.suspended, info.inactive_table) == (True, False)
+    assert bench.mapper.table("p").targets == before
+    bench.mapper.resume("p")
+    assert not bench.mapper.info("p").suspended
+
+
+def test_a_new_device_is_refused_a_table_that_is_too_long(bench):
+    with pytest.raises(InvalidError):
+        bench.mapper.create("new", [Target(0, 1 << 30, "linear", f"{bench.data} 0")])
+    assert "new" not in {entry.name for entry in bench.mapper.list_devices()}
+
+
+def test_a_device_that_is_too_large_is_refused_before_its_id_is_looked_up(bench):
+    with pytest.raises(InvalidError):
+        bench.mapper.create("t9", [Target(0, 1 << 54, "thin", "/dev/mapper/p 9")])
+
+
+def test_a_pool_given_a_thin_table_on_itself_looks_for_the_id_first(bench):
+    table = [Target(0, 128, "thin", "/dev/mapper/p 1")]
+    with pytest.raises(NoSuchThinIdError):
+        bench.mapper.load("p", table)
+    bench.msg("create_thin 1")
+    with pytest.raises(InvalidError):
+        bench.mapper.load("p", table)
+
+
+def test_a_status_with_a_commit_tells_the_event_number_before_the_commit(make_bench):
+    bench = make_bench(blocks=8, words="0 1 error_if_no_space")
+    bench.thin(1)
+    bench.write("t1", *range(8))
+    with pytest.raises(NoSpaceError):
+        bench.write("t1", 8)
+    before = bench.events
+    bench.discard("t1", 7, 1)
+    assert bench.mapper.status_flush("p").info.event_nr == before
+    assert bench.events == before + 1
+
+
+def test_the_copy_of_a_data_bitmap_counts_toward_the_metadata_mark(make_bench):
+    bench = make_bench(blocks=40, metadata=32 * 4096, words="0 2 skip_block_zeroing error_if_no_space")
+    for thin_id in range(8):
+        bench.msg(f"create_thin {thin_id}")
+    bench.activate(0)
+    # 17 blocks are in use, 15 free, and the mark is 8.
+    assert (bench.line().split()[4], bench.events) == ("20/32", 0)
+    # Copied: the leaf, its two ways there (top level, details), bitmap and index of the data and of the metadata.
+    bench.write("t0", 0)
+    assert bench.events == 1
+
+
+def test_a_data_bitmap_is_copied_also_where_its_counters_stay_as_they_are():
+    pool = in_memory(1024, 40)
+    pool.create_thin(0)
+    put(pool, 0, 0)
+    for thin_id in (1, 2, 3, 4):
+        pool.create_snapshot(thin_id, 0)
+        put(pool, thin_id, 1)
+    pool.commit()
+    # Block 0 has five references: one less is a change of the overflow tree alone.
+    assert (pool.data.count(0), pool.data.touched_bitmaps) == (5, set())
+    unmap(pool, 4, 0, 1)
+    assert (pool.data.count(0), pool.data.touched_bitmaps) == (4, {0})
+
+
+def test_a_commit_that_fails_takes_the_mapping_but_not_the_figure_of_it(make_bench):
+    bench = make_bench(blocks=8, metadata=16 * 4096, words="4 2 skip_block_zeroing error_if_no_space")
+    for thin_id in (11, 7, 3):
+        bench.msg(f"create_thin {thin_id}")
+    bench.activate(11, blocks=30)
+    assert bench.line().split()[4:8] == ["13/16", "0/8", "-", "rw"]
+    bench.write("t11", 5)  # acknowledged: the commit comes later
+    words = bench.line().split()
+    assert (words[4], words[7], words[10]) == ("13/16", "ro", "needs_check")
+    assert bench.line("t11") == "0 3840 thin 128 -"
+    assert errno_of(lambda: bench.write("t11", 6)) == errno.EIO
+
+
+def test_a_thin_whose_creation_was_thrown_away_can_still_be_activated(make_bench):
+    bench = make_bench(blocks=8, metadata=12 * 4096, words="0 1 error_if_no_space")
+    bench.msg("create_thin 4")
+    assert "needs_check" in bench.line()
+    with pytest.raises(NoSuchThinIdError):
+        bench.activate(5)
+    bench.activate(4)
+    assert bench.line("t4") == "0 128000 thin Error"
+    assert errno_of(lambda: bench.write("t4", 0)) == errno.EIO
+    assert errno_of(lambda: bench.machine.flush("t4")) == errno.EIO
+    bench.discard("t4", 0, 1)
+
+
+def test_a_pool_is_opened_once_for_reading_and_once_for_writing(bench):
+    bench.msg("create_thin 1")
+    table = [Target(0, 128, "thin", "/dev/mapper/p 1")]
+    bench.mapper.create("t1", table, read_only=True)
+    bench.mapper.load("t1", table, read_only=True)
+    assert bench.mapper.info("p").open_count == 1
+    bench.mapper.load("t1", table)
+    assert bench.mapper.info("p").open_count == 2
+    bench.mapper.resume("t1")
+    assert bench.mapper.info("p").open_count == 1
+
+
+def test_metadata_that_grow_under_a_read_only_pool_count_as_used_until_a_commit(bench):
+    bench.reload("0 1 read_only")
+    used = int(bench.line().split()[4].split("/")[0])
+    bench.grow_file("/b/meta", bench.meta, 1044 * 4096)
+    bench.mapper.suspend("p")
+    bench.mapper.resume("p")
+    more_reserve = 1044 // 10 - 1024 // 10
+    assert bench.line().split()[4] == f"{used + 20 + more_reserve}/1044"
+    bench.reload()
+    assert bench.line().split()[4] == f"{used + more_reserve}/1044"
+
+
+def test_what_waits_for_space_is_tried_by_the_order_of_the_tables_then_by_place(make_bench):
+    bench = make_bench(blocks=1, words="0 0")
+    for thin_id in (7, 3):
+        bench.thin(thin_id)
+    bench.write("t7", 0)
+    for name, block in (("t3", 5), ("t7", 9), ("t3", 2), ("t7", 4)):
+        with pytest.raises(NoSpaceError):
+            bench.write(name, block)
+    bench.grow_file("/b/data", bench.data, 4 * BLOCK)
+    bench.reload(blocks=4)
+    # Three blocks for four: the thin that was activated first has them, then the lower place.
+    assert [bench.line(name).split()[3] for name in ("t7", "t3")] == ["384", "128"]
+    assert bench.line("t3").split()[4] == str(2 * 128 + 127)
+
+
+def test_a_thin_whose_creation_was_thrown_away_reads_as_zeros(make_bench):
+    bench = make_bench(blocks=8, metadata=12 * 4096, words="0 1 error_if_no_space")
+    bench.msg("create_thin 4")
+    bench.activate(4)
+    assert bench.machine.read("t4", offset_bytes=0, length_bytes=BLOCK) == BLOCK
+
+
+def test_a_new_thin_is_forgotten_where_its_details_were_written_before_the_commit_failed(make_bench):
+    bench = make_bench(blocks=8, metadata=16 * 4096, words="0 1 error_if_no_space")
+    for thin_id in (7, 3, 6, 4):
+        bench.msg(f"create_thin {thin_id}")
+    assert "needs_check" in bench.line()
+    with pytest.raises(NoSuchThinIdError):
+        bench.activate(4)
