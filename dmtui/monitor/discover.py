@@ -12,8 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dmtui.deviceset.recognition import host_of_loop_file, limited_by_host
-from dmtui.machine.errors import DeviceMissingError, MachineError, MachineNotPermittedError, NoDeviceMapperError
-from dmtui.machine.protocols import DeviceEntry, DeviceInfo, DeviceReading, LoopDevice, Machine
+from dmtui.machine.errors import (
+    DeviceMissingError,
+    FileMissingError,
+    MachineError,
+    MachineNotPermittedError,
+    NoDeviceMapperError,
+)
+from dmtui.machine.protocols import DeviceEntry, DeviceInfo, DeviceReading, FileIdentity, LoopDevice, Machine
+from dmtui.monitor.nospace import queues
+from dmtui.monitor.recorded import RecordReader, completed, read_recorded
 from dmtui.monitor.sample import Backing, Pool, Sample, Space, ThinDevice
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.errors import MalformedError
@@ -25,6 +33,8 @@ from dmtui.thinpool.units import sectors_to_bytes
 _TABLE_AGE_POLLS = 10
 """A thin device's table is read again after so many polls: it changes only by a reload of its owner."""
 _FAILED_TABLES = ("Fail", "-")
+_PREFIX = re.compile(r"^(docker|container)-\d+:\d+-\d+-")
+"""What a graph directory puts in front of the names of its devices."""
 
 
 @dataclass(slots=True)
@@ -38,10 +48,16 @@ class _Thin:
 
 @dataclass(slots=True)
 class Discoverer:
-    """Takes samples of one machine; keeps the tables of thin devices between polls, which halves the questions."""
+    """Takes samples of one machine; keeps the tables of thin devices between polls, which halves the questions.
+
+    Attributes:
+        records: of the graph directory whose devices are told also while they are not active, and with which it is
+            told where devices are mounted; None asks for neither.
+    """
 
     machine: Machine
     now: Callable[[], float] = time.time
+    records: RecordReader | None = None
     _tables: dict[tuple[str, str, int], tuple[ThinTable, int]] = field(
         default_factory=dict[tuple[str, str, int], tuple[ThinTable, int]]
     )
@@ -59,9 +75,12 @@ class Discoverer:
         entries = self.machine.device_mapper.list_devices()
         pools: list[DeviceReading] = []
         thins: dict[str, list[_Thin]] = {}
-        for entry in entries:
+        answers = self.machine.device_mapper.statuses([entry.name for entry in entries])
+        for answer in answers:
             try:
-                self._read(entry, pools, thins)
+                if isinstance(answer, MachineError):
+                    raise answer
+                self._read(answer, pools, thins)
             except DeviceMissingError:
                 continue
             except (MachineNotPermittedError, NoDeviceMapperError):
@@ -70,6 +89,8 @@ class Discoverer:
                 problems.append(str(error))
         self._tables = {key: kept for key, kept in self._tables.items() if self._poll - kept[1] <= _TABLE_AGE_POLLS}
         built = self._build(entries, pools, thins, problems)
+        if self.records is not None and built:
+            built = self._with_records(built, problems)
         return Sample(
             taken_at,
             time.perf_counter() - started,
@@ -77,10 +98,24 @@ class Discoverer:
             self.machine.description,
             tuple(sorted(built, key=lambda pool: pool.display_name)),
             tuple(problems),
+            self.machine.now(),
+            self.machine.device_mapper.no_space_timeout_seconds() if any(map(queues, built)) else None,
         )
 
-    def _read(self, entry: DeviceEntry, pools: list[DeviceReading], thins: dict[str, list[_Thin]]) -> None:
-        reading = self.machine.device_mapper.status(entry.name)
+    def _with_records(self, pools: list[Pool], problems: list[str]) -> list[Pool]:
+        """The pools with what their graph directory records, and with the mounts of their devices."""
+        recorded, unread = read_recorded(self.records)
+        problems += unread
+        try:
+            mounts: dict[str, list[str]] | None = {}
+            for mount in self.machine.filesystems.mounts():
+                mounts.setdefault(str(mount.dev), []).append(mount.directory)
+        except MachineError as error:
+            problems.append(str(error))
+            mounts = None
+        return [completed(pool, recorded, mounts) for pool in pools]
+
+    def _read(self, reading: DeviceReading, pools: list[DeviceReading], thins: dict[str, list[_Thin]]) -> None:
         for target in reading.targets:
             if target.type == THIN_POOL:
                 pools.append(reading)
@@ -143,17 +178,19 @@ class _Beneath:
         if loop is None:
             return Backing(dev_text, device, disks=disks)
         host = host_of_loop_file(self.machine.files, loop)
-        size_bytes, allocated_bytes = self._file_sizes(loop)
+        file, missing = self._file(loop)
         return Backing(
             dev_text,
             device,
             loop.backing_path,
             loop.deleted,
-            size_bytes,
-            allocated_bytes,
+            file.size_bytes if file else None,
+            file.allocated_bytes if file else None,
             host.free_bytes if host else None,
             host.total_bytes if host else None,
             disks,
+            missing,
+            tuple(other.path for other in self.loops if other.dev != dev and _shares_file(other, loop)),
         )
 
     def space(self, used_bytes: int, total_bytes: int, dev_text: str) -> Space:
@@ -162,14 +199,17 @@ class _Beneath:
         host = host_of_loop_file(self.machine.files, loop) if loop else None
         return Space(used_bytes, total_bytes, limited_by_host(total_bytes - used_bytes, host))
 
-    def _file_sizes(self, loop: LoopDevice) -> tuple[int | None, int | None]:
+    def _file(self, loop: LoopDevice) -> tuple[FileIdentity | None, bool]:
+        """The file under a loop device where its path still leads to it, and whether the path leads elsewhere."""
         if loop.backing_path is None or loop.deleted:
-            return None, None
+            return None, False
         try:
             file = self.machine.files.identify(loop.backing_path)
+        except FileMissingError:
+            return None, True
         except MachineError:
-            return None, None
-        return (file.size_bytes, file.allocated_bytes) if file.inode == loop.backing_inode else (None, None)
+            return None, False
+        return (file, False) if file.inode == loop.backing_inode else (None, True)
 
     def _disks(self, dev: DeviceNumber, seen: set[DeviceNumber]) -> set[str]:
         if dev in seen:
@@ -183,6 +223,14 @@ class _Beneath:
         except MachineError:
             return {str(dev)}
         return set[str]().union(*(self._disks(each, seen) for each in below))
+
+
+def _shares_file(one: LoopDevice, other: LoopDevice) -> bool:
+    """Whether two loop devices present the same part of the same file, or overlapping parts."""
+    if (one.backing_dev, one.backing_inode) != (other.backing_dev, other.backing_inode):
+        return False
+    first, second = sorted((one, other), key=lambda loop: loop.offset_bytes)
+    return first.size_limit_bytes == 0 or first.offset_bytes + first.size_limit_bytes > second.offset_bytes
 
 
 def _pool(reading: DeviceReading, table: PoolTable, thins: list[_Thin], beneath: _Beneath) -> Pool:
@@ -250,7 +298,7 @@ def _device_display_name(name: str, owner: Owner, pool_name: str) -> str:
         return lvm_display_name(name)
     if owner is Owner.CONTAINERD:
         return name.removeprefix(f"{pool_name}-")
-    return re.sub(r"^(docker|container)-\d+:\d+-\d+-", "", name)
+    return _PREFIX.sub("", name)
 
 
 def _findings(status: PoolStatus, data: Backing, metadata: Backing) -> list[str]:
@@ -266,4 +314,9 @@ def _findings(status: PoolStatus, data: Backing, metadata: Backing) -> list[str]
             found.append(
                 f"the {what} file {backing.loop_file} was deleted: it lives only while {backing.device} holds it"
             )
+        if backing.loop_file_missing:
+            found.append(f"the {what} file of {backing.device} is not found at {backing.loop_file}")
+        if backing.loop_file_also_on:
+            others = ", ".join(backing.loop_file_also_on)
+            found.append(f"the {what} file {backing.loop_file} is attached twice: also as {others}")
     return found

@@ -1,5 +1,6 @@
 """From a machine to a sample, on both machines."""
 
+import dataclasses
 import json
 
 import pytest
@@ -42,6 +43,41 @@ def test_a_pool_is_found_with_its_figures_and_its_files(machine, graph):
     assert pool.data_backing.disks == (made.data.path,)
     assert pool.data_backing.host_free_bytes is not None
     assert pool.open_count == 0
+
+
+def test_a_data_file_that_is_attached_twice_is_told(machine, graph):
+    make_pool(machine, graph)
+    other = machine.loops.attach(graph.data_file)
+    _, pool = sampled(machine, graph)
+    assert pool.data_backing.loop_file_also_on == (other.path,)
+    assert pool.metadata_backing.loop_file_also_on == ()
+    assert pool.findings == (f"the data file {graph.data_file} is attached twice: also as {other.path}",)
+    machine.loops.release(other)
+
+
+def test_a_deleted_data_file_is_told(machine, graph):
+    make_pool(machine, graph)
+    machine.files.remove_file(graph.data_file)
+    _, pool = sampled(machine, graph)
+    assert pool.data_backing.loop_file_deleted
+    assert "was deleted" in pool.findings[0]
+    assert (pool.data_backing.loop_file_size_bytes, pool.data_backing.loop_file_missing) == (None, False)
+
+
+@pytest.mark.parametrize("path", ["/nowhere/data", "metadata"], ids=["nothing there", "another file there"])
+def test_a_data_file_that_its_path_does_not_lead_to_is_told(machine, graph, monkeypatch, path):
+    make_pool(machine, graph)
+    elsewhere = graph.metadata_file if path == "metadata" else path
+    data, metadata = (
+        next(loop for loop in machine.loops.list_bound() if loop.backing_path == file)
+        for file in (graph.data_file, graph.metadata_file)
+    )
+    bound = (dataclasses.replace(data, backing_path=elsewhere), metadata)
+    monkeypatch.setattr(machine.loops, "list_bound", lambda: bound)
+    _, pool = sampled(machine, graph)
+    assert pool.data_backing.loop_file_missing
+    assert pool.data_backing.loop_file_size_bytes is None
+    assert pool.findings == (f"the data file of {data.path} is not found at {elsewhere}",)
 
 
 def test_thin_devices_belong_to_their_pool(machine, graph):

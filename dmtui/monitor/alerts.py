@@ -1,0 +1,230 @@
+"""Alerts as data: what is wrong, since when, how bad at the worst; a pure step from one sample to the next.
+
+The state is a value: the same samples give the same alerts, whether they come from a machine, a recording or a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from dmtui.monitor.alertrules import Fact, Figure, Rule, read
+from dmtui.monitor.forecast import PoolForecast
+from dmtui.monitor.sample import Sample
+from dmtui.monitor.severity import Severity
+from dmtui.monitor.thresholds import Thresholds
+
+GONE_AFTER_POLLS = 3
+"""The alerts of a pool end when so many samples in a row do not have it."""
+
+Key = tuple[str, Rule]
+"""What tells one alert from another: the pool's name and the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something is wrong with a pool.
+
+    Attributes:
+        rule: what it is about.
+        pool: name of the pool.
+        severity: how bad it is now: WATCH, WARN or CRIT.
+        text: what is wrong, in words.
+        began_at: when it began, seconds since the epoch.
+        last_at: the newest sample that had it.
+        count: how many samples had it.
+        value: the figure now, in the rule's unit; None where there is none.
+        low: the smallest so far.
+        high: the largest so far.
+        mean: the mean so far.
+        acknowledged: the operator has seen it; it is unseen again when it gets worse.
+        word: tells facts of one rule apart.
+    """
+
+    rule: Rule
+    pool: str
+    severity: Severity
+    text: str
+    began_at: float
+    last_at: float
+    count: int = 1
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    acknowledged: bool = False
+    word: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What tells it from others."""
+        return self.pool, self.rule
+
+    @property
+    def lasted_seconds(self) -> float:
+        """From its beginning to the newest sample that had it."""
+        return max(0.0, self.last_at - self.began_at)
+
+
+class ChangeKind(Enum):
+    """What became of an alert."""
+
+    BEGAN = "began"
+    WORSE = "got worse"
+    BETTER = "got better"
+    OTHER = "is another now"
+    ENDED = "ended"
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of an alert.
+
+    Attributes:
+        kind: what became of it.
+        at: when, seconds since the epoch.
+        alert: the alert as it is now; as it was last when it ended.
+    """
+
+    kind: ChangeKind
+    at: float
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """What is known of one rule of one pool: its alert, and a severity that may take over."""
+
+    alert: Alert | None = None
+    pending: Severity | None = None
+    pending_since: float = 0.0
+    pending_polls: int = 0
+
+    @property
+    def severity(self) -> Severity:
+        return self.alert.severity if self.alert else Severity.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """All alerts; immutable: `step` and `acknowledge` make the next."""
+
+    _tracks: Mapping[Key, _Track] = field(default_factory=dict[Key, _Track])
+    _absent: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The alerts that are on, worst first, of one severity the longest first."""
+        on = (track.alert for track in self._tracks.values() if track.alert)
+        return tuple(sorted(on, key=lambda alert: (-alert.severity, alert.began_at, alert.pool, alert.rule.value)))
+
+    def of(self, pool: str) -> tuple[Alert, ...]:
+        """The alerts of one pool, worst first."""
+        return tuple(alert for alert in self.alerts if alert.pool == pool)
+
+    @property
+    def worst(self) -> Severity:
+        """The severity of the worst; INFO when there is none."""
+        return max((alert.severity for alert in self.alerts), default=Severity.INFO)
+
+    def step(
+        self, sample: Sample, forecasts: Mapping[str, PoolForecast], thresholds: Thresholds | None = None
+    ) -> tuple[AlertState, tuple[Change, ...]]:
+        """The alerts after one more sample, and what has changed.
+
+        Args:
+            sample: the sample.
+            forecasts: forecasts of its pools, by name; a pool without one has no alerts about the time to come.
+            thresholds: when alerts begin and end.
+        """
+        limits = thresholds or Thresholds()
+        tracks, changes = dict(self._tracks), list[Change]()
+        for pool in sample.pools:
+            for reading in read(pool, forecasts.get(pool.name), limits):
+                key = (pool.name, reading.rule)
+                tracks[key], change = _advanced(tracks.get(key, _Track()), pool.name, reading, sample, limits.polls)
+                if change is not None:
+                    changes.append(change)
+        absent = {
+            name: self._absent.get(name, 0) + 1
+            for name in {name for name, _ in tracks}
+            if sample.pool(name) is None and not sample.tells_of(name)
+        }
+        for key in [key for key in tracks if absent.get(key[0], 0) >= GONE_AFTER_POLLS]:
+            gone = tracks.pop(key).alert
+            if gone is not None:
+                changes.append(Change(ChangeKind.ENDED, sample.taken_at, replace(gone, text="the pool is gone")))
+        at_work = {key: track for key, track in tracks.items() if track != _Track()}
+        return AlertState(at_work, absent), tuple(changes)
+
+    def acknowledge(self, key: Key, at: float) -> tuple[AlertState, tuple[Change, ...]]:
+        """Note that the operator has seen an alert; one that has ended or was seen before changes nothing."""
+        track = self._tracks.get(key)
+        if track is None or track.alert is None or track.alert.acknowledged:
+            return self, ()
+        seen = replace(track.alert, acknowledged=True)
+        tracks = {**self._tracks, key: replace(track, alert=seen)}
+        return AlertState(tracks, self._absent), (Change(ChangeKind.ACKNOWLEDGED, at, seen),)
+
+
+def _advanced(
+    track: _Track, pool: str, reading: Figure | Fact, sample: Sample, polls: int
+) -> tuple[_Track, Change | None]:
+    """A track after one more reading, and what has changed."""
+    at, before = sample.taken_at, track.alert
+    if isinstance(reading, Figure):
+        wanted = reading.ladder.severity(reading.height, track.severity)
+        severity, waiting = _settled(track, wanted, at, polls, reading.calm_seconds)
+    else:
+        severity, waiting = _settled(track, reading.severity, at, reading.polls, 0.0)
+    if severity is Severity.INFO:
+        return replace(waiting, alert=None), before and Change(ChangeKind.ENDED, at, before)
+    alert = _alert(before, pool, reading, severity, at)
+    kind = _kind(before, alert)
+    if kind in (ChangeKind.WORSE, ChangeKind.OTHER):
+        alert = replace(alert, acknowledged=False)
+    return replace(waiting, alert=alert), kind and Change(kind, at, alert)
+
+
+def _settled(track: _Track, wanted: Severity, at: float, polls: int, calm_seconds: float) -> tuple[Severity, _Track]:
+    """The severity that holds now, and the track with what may take over later."""
+    present = track.severity
+    if wanted is present:
+        return present, _Track(track.alert)
+    rising = wanted > present
+    takes_over, since, seen = wanted, at, 1
+    if track.pending is not None and (track.pending > present) is rising:
+        # The mildest of a rise and the worst of a fall: what has really held all the time.
+        takes_over = min(wanted, track.pending) if rising else max(wanted, track.pending)
+        since, seen = track.pending_since, track.pending_polls + 1
+    if seen < polls or not (rising or at - since >= calm_seconds):
+        return present, _Track(track.alert, takes_over, since, seen)
+    if takes_over is wanted:
+        return takes_over, _Track(track.alert)
+    return takes_over, _Track(track.alert, wanted, at, 1)
+
+
+def _alert(before: Alert | None, pool: str, reading: Figure | Fact, severity: Severity, at: float) -> Alert:
+    value = reading.value if isinstance(reading, Figure) else None
+    word = "" if isinstance(reading, Figure) else reading.word
+    if before is None:
+        return Alert(reading.rule, pool, severity, reading.text, at, at, 1, value, value, value, value, word=word)
+    after = replace(
+        before, severity=severity, text=reading.text, last_at=at, count=before.count + 1, value=value, word=word
+    )
+    if value is None:
+        return after
+    if before.low is None or before.high is None or before.mean is None:
+        return replace(after, low=value, high=value, mean=value)
+    mean = before.mean + (value - before.mean) / after.count
+    return replace(after, low=min(before.low, value), high=max(before.high, value), mean=mean)
+
+
+def _kind(before: Alert | None, after: Alert) -> ChangeKind | None:
+    if before is None:
+        return ChangeKind.BEGAN
+    if after.severity is not before.severity:
+        return ChangeKind.WORSE if after.severity > before.severity else ChangeKind.BETTER
+    return ChangeKind.OTHER if after.word != before.word else None
