@@ -5,7 +5,9 @@ Source: deviceset.go (loop directory, metadata directory, prefix from the direct
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from dmtui.machine.errors import FileMissingError
 from dmtui.machine.protocols import Files
@@ -47,8 +49,25 @@ def open_graph(files: Files, directory: str) -> Graph:
         identity = files.identify(directory)
     except FileMissingError:
         raise MissingError(
-            f"graph directory {directory}", "does not exist, so it has no pool", "give the right one with --graph"
+            f"graph directory {directory}",
+            "does not exist, so it has no pool",
+            "`dmtui pool create` makes both, or give the right one with --graph",
         ) from None
     if not identity.is_directory:
         raise BadUsageError(f"graph directory {directory}", "is not a directory", "give the right one with --graph")
     return Graph(directory.rstrip("/") or "/", GraphPrefix(identity.dev, identity.inode))
+
+
+def planned_graph(files: Files, directory: str) -> Graph:
+    """A graph directory for a plan: as it is, or as it would be made, with inode 0 in its names.
+
+    Raises:
+        BadUsageError: it is something else than a directory.
+    """
+    try:
+        return open_graph(files, directory)
+    except MissingError:
+        for parent in PurePosixPath(directory).parents:
+            with suppress(FileMissingError):
+                return Graph(directory.rstrip("/"), GraphPrefix(files.identify(str(parent)).dev, 0))
+        raise

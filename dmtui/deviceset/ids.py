@@ -17,10 +17,15 @@ class IdsUsedUpError(DmtuiError):
 
 
 class ThinIds:
-    """The ids of one pool that its records and its answers account for."""
+    """The ids of one pool that its records and its answers account for.
+
+    Attributes:
+        last: the id given last; the search goes on behind it.
+    """
 
     def __init__(self, taken: Iterable[int], last: int = 0) -> None:
         self._taken = set(taken)
+        self._foreign: set[int] = set()
         self.last = last
 
     def next_free(self) -> int:
@@ -31,7 +36,7 @@ class ThinIds:
         """
         for distance in range(1, MAX_THIN_ID + 2):
             candidate = (self.last + distance) % (MAX_THIN_ID + 1)
-            if candidate not in self._taken:
+            if candidate not in self._taken and candidate not in self._foreign:
                 return candidate
         raise IdsUsedUpError("thin ids", "are all taken (2^24)", "remove devices, or reconcile the pool")
 
@@ -39,6 +44,16 @@ class ThinIds:
         """Take an id: it is about to be asked of the pool."""
         self._taken.add(thin_id)
         self.last = thin_id
+
+    def pass_over(self, thin_id: int) -> None:
+        """Never give an id: the pool has it, and no record of ours says so."""
+        self._taken.discard(thin_id)
+        self._foreign.add(thin_id)
+
+    def take_all(self, earlier: ThinIds) -> None:
+        """Take over what an earlier reading learnt from the pool: the foreign ids, and how far the search came."""
+        self._foreign |= earlier._foreign
+        self.last = earlier.last
 
     def free(self, thin_id: int) -> None:
         """Give an id back: its device is gone from the pool."""

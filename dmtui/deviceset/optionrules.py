@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dmtui.deviceset.directlvm import asked_for, zero_notices
 from dmtui.deviceset.options import Options
 from dmtui.thinpool.errors import BadUsageError
+from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ def rule(options: Options, *, deferred_removal_supported: bool) -> Ruling:
     _check_devices(options)
     _check_percentages(options)
     removal, deletion = _deferred(options, deferred_removal_supported)
-    on_devices = options.data_device is not None or options.thin_pool_device is not None or bool(options.directlvm)
+    on_devices = options.data_device is not None or options.external_pool_name is not None
     discard = not on_devices if options.discard_on_delete is None else options.discard_on_delete
     return Ruling(removal, deletion, discard, tuple(_notices(options, discard)))
 
@@ -43,11 +45,13 @@ def _check_devices(options: Options) -> None:
             "are the same device, which would destroy the pool's metadata",
             "give two devices",
         )
-    if options.directlvm and "dm.directlvm_device" not in options.directlvm:
+    if options.directlvm and options.directlvm_device is None:
         others = ", ".join(sorted(options.directlvm))
         if set(options.directlvm) != {"dm.directlvm_device_force"}:
             raise BadUsageError(others, "need dm.directlvm_device", "give the device to build the pool on")
-    if options.directlvm and options.thin_pool_device is not None:
+    if options.directlvm_device is not None and not options.directlvm_device.startswith("/"):
+        raise BadUsageError(f"dm.directlvm_device {options.directlvm_device}", "is no path", "write /dev/NAME")
+    if options.directlvm_device is not None and options.thin_pool_device is not None:
         raise BadUsageError(
             "dm.directlvm_device and dm.thinpooldev", "contradict each other", "use one pool: drop one of the two"
         )
@@ -59,9 +63,10 @@ def _check_percentages(options: Options) -> None:
         raise BadUsageError(
             "dm.thinp_percent and dm.thinp_metapercent", "are only taken together", "give both or none of them"
         )
-    if data is not None and metadata is not None:
-        # 0 stands for the default, as the original has it.
-        total = (int(data.rstrip("%")) or 95) + (int(metadata.rstrip("%")) or 1)
+    asked = asked_for(options)
+    if asked is not None:
+        settled = asked.settled()
+        total = settled.data_percent + settled.metadata_percent
         if total > 100:
             raise BadUsageError(
                 "dm.thinp_percent and dm.thinp_metapercent", f"add up to {total} %", "they may take 100 % together"
@@ -93,7 +98,14 @@ def _deferred(options: Options, supported: bool) -> tuple[bool, bool]:
 
 def _notices(options: Options, discard: bool) -> list[str]:
     default, notices = Options(), list[str]()
-    external = options.thin_pool_device is not None or bool(options.directlvm)
+    external = options.external_pool_name is not None
+    notices += zero_notices(options)
+    if options.deferred_removal is False and options.deferred_deletion is None:
+        notices.append("dm.use_deferred_removal=false turns deferred deletion off as well: it depends on it")
+    if options.libdm_log_level != default.libdm_log_level:
+        notices.append("dm.libdm_log_level has no effect because its log is not kept: errors are told by their numbers")
+    if options.directlvm and options.directlvm_device is None:
+        notices.append("dm.directlvm_device_force has no effect because dm.directlvm_device is not given")
     no_data_file = external or options.data_device is not None
     no_metadata_file = external or options.metadata_device is not None
     for key, given, reason in (
@@ -117,6 +129,9 @@ def _notices(options: Options, discard: bool) -> list[str]:
     elif (options.data_device is None) != (options.metadata_device is None):
         kept = "metadata" if options.metadata_device is None else "data"
         notices.append(f"the {kept} stays on a loop file because only the other device was given")
+    most = MAX_METADATA_BLOCKS * METADATA_BLOCK_BYTES
+    if not no_metadata_file and options.loop_metadata_size_bytes > most:
+        notices.append(f"dm.loopmetadatasize has no effect above {most} bytes: the kernel uses no more of metadata")
     if not discard and not no_data_file:
         notices.append("dm.blkdiscard=false: the data file never shrinks when devices are removed")
     if options.filesystem == "ext4" and options.xfs_nospace_max_retries is not None:

@@ -14,7 +14,12 @@ from dmtui.thinpool.errors import BadUsageError
 from dmtui.thinpool.sizes import parse_size
 from dmtui.thinpool.units import MAX_BLOCK_SECTORS, MIN_BLOCK_SECTORS, SECTOR_BYTES
 
+DIRECT_LVM_POOL = "docker-thinpool"
+"""Device-mapper's name of the pool that direct-lvm makes: fixed, so there is one on a machine."""
 _GIB = 1024**3
+_MOST_RETRIES = 2**31 - 1
+"""The kernel keeps the limit in a signed number of 32 bits."""
+_NODES = "/dev/mapper/"
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
@@ -46,9 +51,21 @@ class Options:
     directlvm: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
+    def directlvm_device(self) -> str | None:
+        """The device to build a pool on with LVM's tools; None where that is not asked for."""
+        return self.directlvm.get("dm.directlvm_device")
+
+    @property
+    def directlvm_forced(self) -> bool:
+        """Whether that device may carry something that is lost then."""
+        return self.directlvm.get("dm.directlvm_device_force") in _TRUE
+
+    @property
     def external_pool_name(self) -> str | None:
-        """Name of the pool given by ``dm.thinpooldev``, without its path."""
-        return self.thin_pool_device and self.thin_pool_device.removeprefix("/dev/mapper/")
+        """Name of a pool that is not made of our tables: that of ``dm.thinpooldev`` without its path, or LVM's."""
+        if self.directlvm_device is not None:
+            return DIRECT_LVM_POOL
+        return self.thin_pool_device and self.thin_pool_device.removeprefix(_NODES)
 
 
 def parse_options(texts: Iterable[str]) -> Options:
@@ -76,7 +93,7 @@ def parse_options(texts: Iterable[str]) -> Options:
         try:
             given = read(value)
         except (ValueError, BadUsageError) as error:
-            accepted = error.args[0] if isinstance(error, ValueError) else "a size such as 10G"
+            accepted = error.args[0] if isinstance(error, ValueError) else "a size such as 10G, less than 8192P"
             raise BadUsageError(f"storage option {key}", f"does not take {value!r}", f"it takes {accepted}") from None
         earlier = getattr(options, name)
         changes: dict[str, Any] = {name: (*earlier, given) if isinstance(earlier, tuple) else given}
@@ -104,16 +121,20 @@ def _block_size(value: str) -> int:
     return size_bytes
 
 
+def _is_number(text: str, most: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most
+
+
 def _percent(value: str) -> int:
     number = value.removesuffix("%")
-    if number == value or not number.isdecimal() or int(number) > 99:
+    if number == value or not _is_number(number, 99):
         raise ValueError("a percentage from 0% to 99%, with its sign")
     return int(number)
 
 
 def _retries(value: str) -> int:
-    if not value.isdecimal():
-        raise ValueError("a whole number from 0")
+    if not _is_number(value, _MOST_RETRIES):
+        raise ValueError(f"a whole number from 0 to {_MOST_RETRIES}")
     return int(value)
 
 
@@ -129,6 +150,13 @@ def _text(value: str) -> str:
     return value
 
 
+def _pool_name(value: str) -> str:
+    name = value.removeprefix(_NODES)
+    if not name or "/" in name:
+        raise ValueError(f"device-mapper's name of a pool, VG-LV say, or its path {_NODES}VG-LV")
+    return value
+
+
 _RULES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "dm.basesize": ("base_size_bytes", parse_size),
     "dm.loopdatasize": ("loop_data_size_bytes", parse_size),
@@ -138,7 +166,7 @@ _RULES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "dm.mountopt": ("mount_options", _text),
     "dm.datadev": ("data_device", _text),
     "dm.metadatadev": ("metadata_device", _text),
-    "dm.thinpooldev": ("thin_pool_device", _text),
+    "dm.thinpooldev": ("thin_pool_device", _pool_name),
     "dm.blocksize": ("block_size_bytes", _block_size),
     "dm.blkdiscard": ("discard_on_delete", _boolean),
     "dm.override_udev_sync_check": ("override_udev_sync_check", _boolean),
@@ -152,8 +180,7 @@ _RULES: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 def _is_percentage(highest: int) -> Callable[[str], bool]:
     def check(value: str) -> bool:
-        number = value.removesuffix("%")
-        return number.isdecimal() and int(number) <= highest
+        return _is_number(value.removesuffix("%"), highest)
 
     return check
 

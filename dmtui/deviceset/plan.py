@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 
+from dmtui.deviceset.intents import Intent
+from dmtui.machine.durable import InUseError
+from dmtui.machine.errors import TimedOutError
 from dmtui.thinpool.errors import DmtuiError
 
 
@@ -28,22 +32,38 @@ class Step:
         act: does it.
         command: the command line that would do the same; empty for work on our own records.
         undo: takes it back.
+        slow: it may take long, so others may work meanwhile (the plan's intents keep them off its devices).
+        frees: its undo lets go of what others wait for (a suspended device), and is done whatever else fails; it does
+            no harm where there is nothing to let go of.
+        irrevocable: once done there is no way back; what fails after it is finished at the next start.
     """
 
     text: str
     act: Callable[[], None]
     command: str = ""
     undo: Callable[[], None] = _nothing
+    slow: bool = False
+    frees: bool = False
+    irrevocable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps of one operation on one object, and what the operator should know before."""
+    """The steps of one operation on one object, and what the operator should know before.
+
+    Attributes:
+        touches: names on file of the devices that nobody else may have in work.
+        intents: what is on disk while it runs, for the next start to know after a kill.
+        builds_on: names on file of the devices on which nothing may be left half done by a kill.
+    """
 
     operation: str
     subject: str
     steps: tuple[Step, ...]
     notices: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    builds_on: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The plan as text, a line a step, each with its command below."""
@@ -52,6 +72,8 @@ class Plan:
             text.append(f"  {number}. {step.text}")
             if step.command:
                 text.append(f"     # {step.command}")
+        if not self.steps:
+            text.append("  nothing to do")
         return [*text, *(f"  note: {notice}" for notice in self.notices)]
 
 
@@ -59,6 +81,7 @@ class Phase(Enum):
     """Where a step is."""
 
     BEGUN = "begun"
+    NOTED = "note"
     DONE = "done"
     FAILED = "failed"
     UNDONE = "undone"
@@ -76,36 +99,66 @@ class Progress:
 
 @dataclass(slots=True)
 class Outcome:
-    """What an operation came to, for the audit log. `seconds` is how long it took."""
+    """What an operation came to, for the audit log.
+
+    Attributes:
+        seconds: how long it took.
+        unfinished: it failed where there is no way back, or its way back failed: the next start has work to do.
+    """
 
     plan: Plan
     seconds: float = 0.0
     error: str = ""
     undone: list[str] = field(default_factory=list[str])
+    unfinished: bool = False
+
+
+class LostLockError(InUseError):
+    """Another process keeps the lock that was let go for a slow step.
+
+    Nothing may be touched any more, but for letting go of what others wait for (`Step.frees`).
+    """
 
 
 def perform(
-    plan: Plan, watch: Callable[[Progress], None] = lambda _: None, clock: Callable[[], float] = time.monotonic
+    plan: Plan,
+    watch: Callable[[Progress], None] = lambda _: None,
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
-    """Carry a plan out.
+    """Carry a plan out; its slow steps run within `aside`.
 
     Raises:
-        DmtuiError: a step failed; what was done before is undone. The error has an `outcome` in its notes.
+        PlanFailedError: a step failed; what was done before is undone, as far as there is a way back.
     """
     outcome, began, of = Outcome(plan), clock(), len(plan.steps)
     for number, step in enumerate(plan.steps, start=1):
         watch(Progress(number, of, step.text, Phase.BEGUN))
         try:
-            step.act()
+            with aside() if step.slow else nullcontext():
+                step.act()
         except DmtuiError as error:
             watch(Progress(number, of, step.text, Phase.FAILED))
             outcome.error = str(error)
-            _undo(plan, number - 1, outcome, watch)
+            outcome.unfinished = _has_no_way_back(error)
+            # Whether a step acted that got no answer is unknown: nobody is left waiting for that.
+            perhaps_done = step.frees and isinstance(error, TimedOutError)
+            _undo(plan, number if perhaps_done else number - 1, outcome, watch)
             outcome.seconds = clock() - began
             raise PlanFailedError(outcome, error) from error
+        except KeyboardInterrupt:
+            # How far the step came is not known: the next start looks. Nobody is left waiting until then.
+            outcome.unfinished = True
+            _undo(plan, number, outcome, watch)
+            raise
         watch(Progress(number, of, step.text, Phase.DONE))
     outcome.seconds = clock() - began
     return outcome
+
+
+def _has_no_way_back(error: DmtuiError) -> bool:
+    """Whether a step failed where nothing can be undone: without the lock, or in a plan within the plan."""
+    return isinstance(error, LostLockError) or (isinstance(error, PlanFailedError) and error.outcome.unfinished)
 
 
 class PlanFailedError(DmtuiError):
@@ -120,19 +173,24 @@ class PlanFailedError(DmtuiError):
         self.outcome = outcome
         self.cause = cause
         self.exit_status = cause.exit_status
-        super().__init__(cause.subject, cause.happened, cause.next_step)
+        next_step = cause.next_step
+        if outcome.unfinished:
+            next_step = f"{next_step}; the next command finishes what is left".removeprefix("; ")
+        super().__init__(cause.subject, cause.happened, next_step)
 
 
 def _undo(plan: Plan, done: int, outcome: Outcome, watch: Callable[[Progress], None]) -> None:
+    """Undo the first `done` steps, last first; what cannot be undone now is left to the next start."""
     for number in range(done, 0, -1):
         step = plan.steps[number - 1]
-        if step.undo is _nothing:
+        outcome.unfinished = outcome.unfinished or step.irrevocable
+        if step.undo is _nothing or (outcome.unfinished and not step.frees):
             continue
         try:
             step.undo()
         except DmtuiError as error:
-            # What cannot be undone now is undone at the next start: recovery finds the open transaction.
+            outcome.unfinished = True
             outcome.undone.append(f"not undone: {step.text}: {error}")
-            return
-        outcome.undone.append(step.text)
-        watch(Progress(number, len(plan.steps), step.text, Phase.UNDONE))
+        else:
+            outcome.undone.append(step.text)
+            watch(Progress(number, len(plan.steps), step.text, Phase.UNDONE))

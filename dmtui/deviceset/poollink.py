@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 from dmtui.machine.errors import DeviceMissingError
 from dmtui.machine.protocols import DeviceMapper
-from dmtui.thinpool.errors import DmtuiError
-from dmtui.thinpool.status import PoolFigures, PoolStatus
+from dmtui.thinpool.errors import DmtuiError, MissingError
+from dmtui.thinpool.status import PoolFigures, PoolMode, PoolStatus
 from dmtui.thinpool.table import THIN_POOL, PoolTable
+
+
+class PoolAbsentError(MissingError):
+    """There is no device of the pool's name."""
 
 
 class PoolUnusableError(DmtuiError):
@@ -42,15 +46,54 @@ class PoolLink:
             raise PoolUnusableError(f"pool {self.name}", "is not a thin pool", "give the right pool or graph")
         return PoolTable.parse(target.params)
 
+    def require(self) -> None:
+        """Raise `PoolAbsentError` where there is no device of the pool's name."""
+        if not self.exists():
+            raise PoolAbsentError(f"pool {self.name}", "is not active", "`dmtui pool create` activates it, or makes it")
+
+    def gives_figures(self) -> bool:
+        """Whether the pool tells its figures: a failed one does not, and another kind of device has none."""
+        try:
+            self.figures()
+        except PoolUnusableError:
+            return False
+        return True
+
     def figures(self) -> PoolFigures:
         """The pool's figures, read without a commit; raises `PoolUnusableError` where it gives none."""
-        (target, *more) = self.mapper.status(self.name).targets or (None,)
+        status = self.status()
+        if status.figures is None:
+            raise PoolUnusableError(
+                f"pool {self.name}", f"answers {status}", "`dmtui pool remove`, then `dmtui pool check`"
+            )
+        return status.figures
+
+    def status(self) -> PoolStatus:
+        """The pool's status, read without a commit; it may be that of a failed one.
+
+        Raises:
+            PoolAbsentError: there is no such device.
+            PoolUnusableError: it is no thin pool.
+        """
+        try:
+            (target, *more) = self.mapper.status(self.name).targets or (None,)
+        except DeviceMissingError:
+            raise PoolAbsentError(
+                f"pool {self.name}", "is not active", "`dmtui pool create` activates it, or makes it"
+            ) from None
         if target is None or more or target.type != THIN_POOL:
             raise PoolUnusableError(f"pool {self.name}", "is not a thin pool", "give the right pool or graph")
-        status = PoolStatus.parse(target.params)
-        if status.figures is None:
-            raise PoolUnusableError(f"pool {self.name}", f"answers {status}", "its metadata must be checked offline")
-        return status.figures
+        return PoolStatus.parse(target.params)
+
+    def require_messages(self) -> None:
+        """Raise `PoolUnusableError` where the pool takes no messages: what would make or delete ids fails half-way."""
+        self.figures()
+        if self.status().mode is PoolMode.READ_ONLY:
+            raise PoolUnusableError(
+                f"pool {self.name}",
+                "is read-only, so it makes and deletes no devices",
+                "`dmtui info` tells why: extend its metadata, or `dmtui pool remove` it and `dmtui pool check`",
+            )
 
     def transaction_id(self) -> int:
         """The pool's transaction id."""

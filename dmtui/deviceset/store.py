@@ -1,21 +1,33 @@
 """Writing the original's records and our few files beside them, each whole or not at all.
 
 Theirs (``metadata/``): a record a device, ``deviceset-metadata``, ``transaction-metadata``, with the original's keys
-in its order. Ours (``dmtui/``, a folder that the original never looks into): the parent of each device, the lock, the
-audit log.
+in its order. Ours (``dmtui/``, a folder that the original never looks into): the parent of each device, the users of
+each mount, the lock, the audit log, and the quarantine of broken files. A broken file reads as if there were none; a
+writer puts it away first (`dmtui.deviceset.upkeep`), so that nothing of it is ever written over.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from dmtui.deviceset.graph import Graph
-from dmtui.deviceset.records import BASE_RECORD, SET_RECORD, TRANSACTION_RECORD, DeviceRecord
-from dmtui.machine.durable import DurableFiles, is_leftover
+from dmtui.deviceset.records import (
+    BASE_RECORD,
+    SET_RECORD,
+    TRANSACTION_RECORD,
+    BrokenFileError,
+    DeviceRecord,
+    number_of,
+    parse_object,
+    text_of,
+)
+from dmtui.machine.durable import DurableFiles, IrregularFileError, is_leftover
 from dmtui.machine.errors import FileMissingError
 from dmtui.machine.protocols import Files
+from dmtui.thinpool.units import MAX_THIN_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,17 @@ class Transaction:
     open_id: int
     hash_name: str = ""
     device_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MountCount:
+    """How many use a mounted device, and the number of the mount they use."""
+
+    count: int
+    mount_id: int
+
+
+_Parsed = TypeVar("_Parsed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +82,25 @@ class RecordStore:
         """The audit log, a JSON object a line."""
         return f"{self.own_directory}/audit.jsonl"
 
+    @property
+    def quarantine_directory(self) -> str:
+        """Where broken files and dead records are put away."""
+        return f"{self.own_directory}/quarantine"
+
+    @property
+    def parents_path(self) -> str:
+        """The parent of each device."""
+        return f"{self.own_directory}/parents.json"
+
+    @property
+    def mounts_path(self) -> str:
+        """The users of each mounted device."""
+        return f"{self.own_directory}/mounts.json"
+
+    def record_path(self, hash_name: str) -> str:
+        """The record of a device."""
+        return f"{self.graph.records_directory}/{hash_name or BASE_RECORD}"
+
     def make_directories(self) -> None:
         """Make what is missing of the records' directory and ours."""
         self.files.make_directory(self.graph.records_directory)
@@ -71,6 +113,22 @@ class RecordStore:
                 if is_leftover(name) or name.startswith(".tmp"):
                     self.durable.remove(f"{directory}/{name}")
 
+    def quarantine(self, path: str) -> str:
+        """Put a file away under its name, with a number where that is taken; returns where it is now."""
+        self.files.make_directory(self.quarantine_directory)
+        target = self.free_path(f"{self.quarantine_directory}/{path.rpartition('/')[2]}")
+        self.durable.move(path, target)
+        return target
+
+    def free_path(self, path: str) -> str:
+        """A path that nothing has yet: this one, or with ``.1``, ``.2`` and so on behind."""
+        directory, _, name = path.rpartition("/")
+        taken, number, free = self.durable.names(directory), 0, name
+        while free in taken:
+            number += 1
+            free = f"{name}.{number}"
+        return f"{directory}/{free}"
+
     def write_record(self, record: DeviceRecord) -> None:
         """Write a device's record."""
         fields = {
@@ -80,19 +138,15 @@ class RecordStore:
             "initialized": record.initialized,
             "deleted": record.deleted,
         }
-        self._write(self._record_path(record.hash_name), fields)
+        self._write(self.record_path(record.hash_name), fields)
 
     def remove_record(self, hash_name: str) -> None:
         """Remove a device's record."""
-        self.durable.remove(self._record_path(hash_name))
+        self.durable.remove(self.record_path(hash_name))
 
     def read_transaction(self) -> Transaction | None:
-        """The last opened transaction; None where none was, or where its file is broken (as the original has it)."""
-        fields = self._read(f"{self.graph.records_directory}/{TRANSACTION_RECORD}")
-        try:
-            return Transaction(int(fields["open_transaction_id"]), str(fields["device_hash"]), int(fields["device_id"]))
-        except (KeyError, TypeError, ValueError):
-            return None
+        """The last opened transaction; None where none was."""
+        return self._parsed(f"{self.graph.records_directory}/{TRANSACTION_RECORD}", parse_transaction, None)
 
     def write_transaction(self, transaction: Transaction) -> None:
         """Write the opened (or, with the pool's own id, the closed) transaction."""
@@ -103,18 +157,13 @@ class RecordStore:
         }
         self._write(f"{self.graph.records_directory}/{TRANSACTION_RECORD}", fields)
 
-    def read_state(self) -> SetState | None:
-        """State of the set: the defaults where there is none, None where its file is broken and must be left alone."""
-        path = f"{self.graph.records_directory}/{SET_RECORD}"
-        fields = self._read(path)
-        if not fields and SET_RECORD in self.durable.names(self.graph.records_directory):
-            return None
-        next_id = fields.get("next_device_id", 0)
-        return SetState(
-            next_id if isinstance(next_id, int) else 0,
-            str(fields.get("BaseDeviceUUID", "")),
-            str(fields.get("BaseDeviceFilesystem", "")),
-        )
+    def remove_transaction(self) -> None:
+        """Forget the last opened transaction: the pool it was of is gone."""
+        self.durable.remove(f"{self.graph.records_directory}/{TRANSACTION_RECORD}")
+
+    def read_state(self) -> SetState:
+        """State of the set; the defaults where there is none."""
+        return self._parsed(f"{self.graph.records_directory}/{SET_RECORD}", parse_state, SetState())
 
     def write_state(self, state: SetState) -> None:
         """Write the state of the set."""
@@ -127,26 +176,70 @@ class RecordStore:
 
     def read_parents(self) -> dict[str, str]:
         """The parent of each device that we made; a device of the original is not in it."""
-        fields = self._read(f"{self.own_directory}/parents.json")
-        return {name: parent for name, parent in fields.items() if isinstance(parent, str)}
+        return self._parsed(self.parents_path, parse_parents, dict[str, str]())
 
     def write_parents(self, parents: dict[str, str]) -> None:
         """Write the parents."""
-        self._write(f"{self.own_directory}/parents.json", dict(sorted(parents.items())))
+        self._write(self.parents_path, dict(sorted(parents.items())))
+
+    def read_mount_counts(self) -> dict[str, MountCount]:
+        """The users of each device that we mounted; one whose mount has another number is void."""
+        return self._parsed(self.mounts_path, parse_mount_counts, dict[str, MountCount]())
+
+    def write_mount_counts(self, counts: dict[str, MountCount]) -> None:
+        """Write the users of each mounted device."""
+        fields = {name: {"count": each.count, "mount_id": each.mount_id} for name, each in sorted(counts.items())}
+        self._write(self.mounts_path, fields)
 
     def audit(self, entry: dict[str, Any]) -> None:
         """Add an entry to the audit log."""
         self.durable.append(self.audit_path, json.dumps(entry, separators=(",", ":")))
 
-    def _record_path(self, hash_name: str) -> str:
-        return f"{self.graph.records_directory}/{hash_name or BASE_RECORD}"
-
     def _write(self, path: str, fields: dict[str, Any]) -> None:
         self.durable.write(path, json.dumps(fields, separators=(",", ":")).encode())
 
-    def _read(self, path: str) -> dict[str, Any]:
+    def _parsed(self, path: str, parse: Callable[[bytes], _Parsed], default: _Parsed) -> _Parsed:
         try:
-            fields = json.loads(self.durable.read(path))
-        except (FileMissingError, ValueError):
-            return {}
-        return cast("dict[str, Any]", fields) if isinstance(fields, dict) else {}
+            return parse(self.durable.read(path))
+        except (FileMissingError, IrregularFileError, BrokenFileError):
+            return default
+
+
+def parse_transaction(content: bytes) -> Transaction:
+    """Read the last opened transaction; raises `BrokenFileError` where it is broken."""
+    fields = parse_object(content)
+    device_id = number_of(fields, "device_id")
+    if not 0 <= device_id <= MAX_THIN_ID:
+        raise BrokenFileError(f"device id {device_id} is out of range")
+    return Transaction(number_of(fields, "open_transaction_id"), text_of(fields, "device_hash"), device_id)
+
+
+def parse_state(content: bytes) -> SetState:
+    """Read the state of the set; raises `BrokenFileError` where it is broken."""
+    fields = {"next_device_id": 0, **parse_object(content)}
+    return SetState(
+        number_of(fields, "next_device_id"),
+        text_of(fields, "BaseDeviceUUID"),
+        text_of(fields, "BaseDeviceFilesystem"),
+    )
+
+
+def parse_parents(content: bytes) -> dict[str, str]:
+    """Read the parent of each device; raises `BrokenFileError` where any is broken."""
+    parents: dict[str, str] = {}
+    for name, parent in parse_object(content).items():
+        if not isinstance(parent, str):
+            raise BrokenFileError(f"the parent of {name} is no name")
+        parents[name] = parent
+    return parents
+
+
+def parse_mount_counts(content: bytes) -> dict[str, MountCount]:
+    """Read the users of each mounted device; raises `BrokenFileError` where any are broken."""
+    counts: dict[str, MountCount] = {}
+    for name, entry in parse_object(content).items():
+        if not isinstance(entry, dict):
+            raise BrokenFileError(f"{name} has no count")
+        fields = cast("dict[str, Any]", entry)
+        counts[name] = MountCount(number_of(fields, "count"), number_of(fields, "mount_id"))
+    return counts

@@ -68,6 +68,8 @@ def test_discard_is_off_by_default_on_real_devices():
         (("dm.thinpooldev=thin", "dm.blocksize=128k"), "dm.blocksize has no effect"),
         (("dm.datadev=/dev/sdb",), "the metadata stays on a loop file"),
         (("dm.blkdiscard=false",), "never shrinks"),
+        (("dm.loopmetadatasize=17G",), "dm.loopmetadatasize has no effect above 17045913600 bytes"),
+        (("dm.use_deferred_removal=false",), "turns deferred deletion off as well"),
         (("dm.fs=ext4", "dm.xfs_nospace_max_retries=0"), "dm.xfs_nospace_max_retries has no effect"),
     ],
 )

@@ -54,6 +54,12 @@ def test_lists_collect_and_a_later_value_overrides():
         "dm.libdm_log_level=8",
         "dm.datadev=",
         "dm.xfs_nospace_max_retries=-1",
+        "dm.xfs_nospace_max_retries=2147483648",
+        "dm.min_free_space=\u0663%",
+        "dm.basesize=8192P",
+        "dm.thinpooldev=/dev/mapper/",
+        "dm.thinpooldev=/dev/vg/thin",
+        "dm.thinpooldev=/dev/dm-3",
     ],
 )
 def test_a_wrong_option_is_refused_naming_key_and_value(text):
