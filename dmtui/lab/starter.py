@@ -1,31 +1,21 @@
 """A small populated emulated machine for a first look: a pool on loop files, a base, images and containers.
 
-Everything goes through the machine's own operations and the original's files, so that ``dmtui info`` and the
-dashboard read it like any other graph directory.
+The engine makes it all, so that ``dmtui info``, the dashboard and every command find what they would find elsewhere.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-
-from dmtui.deviceset.graph import Graph, open_graph
+from dmtui.deviceset.engine import open_engine
+from dmtui.deviceset.graph import Graph
+from dmtui.deviceset.options import parse_options
+from dmtui.lab.traffic import Flow, keep_plan
 from dmtui.machine.emulated import EmulatedMachine
-from dmtui.thinpool.names import UUID_PREFIX
-from dmtui.thinpool.table import PoolTable, ThinTable
-from dmtui.thinpool.units import MIN_BLOCK_SECTORS, bytes_to_sectors
 
 _MIB = 1024**2
-_GIB = 1024**3
-_DATA_FILE_BYTES = 24 * _GIB
-_METADATA_FILE_BYTES = 64 * _MIB
-_BASE_SIZE_BYTES = 10 * _GIB
-_LOW_WATER_MARK_BLOCKS = 32768
+_OPTIONS = ("dm.loopdatasize=24G", "dm.loopmetadatasize=64M", "dm.basesize=10G", "dm.fs=xfs")
 _TREE: tuple[tuple[str, str, int, bool], ...] = (
     # name, parent, MiB written after the snapshot, left active
-    ("base", "", 36, False),
-    ("debian", "base", 142, False),
+    ("debian", "", 142, False),
     ("python", "debian", 918, False),
     ("postgres", "debian", 604, False),
     ("web-init", "python", 1, False),
@@ -35,53 +25,37 @@ _TREE: tuple[tuple[str, str, int, bool], ...] = (
     ("db-init", "postgres", 1, False),
     ("db", "db-init", 3450, True),
 )
-"""The tree is made in this order; a write begins where its parent's data ends, so most blocks stay shared."""
+"""The tree is made in this order; a write begins where its parent's data end, so most blocks stay shared."""
+_TRAFFIC: tuple[tuple[str, int, int, int, int], ...] = (
+    # name, MiB of its range, MiB of the largest write, KiB of the smallest, how often
+    ("web", 256, 2, 64, 3),
+    ("worker", 192, 8, 256, 2),
+    ("db", 768, 12, 1024, 2),
+)
+"""What the containers write while somebody looks: behind what they have, and before what xfs keeps at each quarter."""
 
 
 def populate(machine: EmulatedMachine, graph_directory: str) -> Graph:
     """Fill a fresh emulated machine; the graph directory is made where it is missing."""
-    machine.files.make_directory(f"{graph_directory}/devicemapper")
-    machine.files.make_directory(f"{graph_directory}/metadata")
-    graph = open_graph(machine.files, graph_directory)
-    pool = _create_pool(machine, graph)
-    written: dict[str, int] = {}
-    for number, (name, parent, mib, active) in enumerate(_TREE, start=1):
-        mapper = machine.device_mapper
-        parent_id = 1 + next((index for index, entry in enumerate(_TREE) if entry[0] == parent), -1)
-        mapper.message(pool, f"create_snap {number} {parent_id}" if parent else f"create_thin {number}")
-        mapper.message(pool, f"set_transaction_id {number - 1} {number}")
-        hash_name = "" if name == "base" else name
-        device = graph.prefix.device_name(hash_name)
-        table = ThinTable(f"/dev/mapper/{pool}", number).target(bytes_to_sectors(_BASE_SIZE_BYTES))
-        mapper.create(device, [table], uuid=f"{UUID_PREFIX}{device}")
-        offset_bytes = written.get(parent, 0)
-        machine.write(device, offset_bytes=offset_bytes, length_bytes=mib * _MIB)
-        written[name] = offset_bytes + mib * _MIB
-        if not active:
-            mapper.remove(device)
-        record = {"device_id": number, "size": _BASE_SIZE_BYTES, "transaction_id": number, "initialized": not parent}
-        _write_record(graph, name, record | {"deleted": False})
-    state = {"next_device_id": len(_TREE), "BaseDeviceUUID": "b2b0c7e4-0000-4000-8000-000000000001"}
-    _write_record(graph, "deviceset-metadata", state | {"BaseDeviceFilesystem": "xfs"})
-    closed = {"open_transaction_id": len(_TREE), "device_hash": _TREE[-1][0], "device_id": len(_TREE)}
-    _write_record(graph, "transaction-metadata", closed)
-    return graph
+    engine = open_engine(machine, graph_directory, parse_options(_OPTIONS), making=True)
+    try:
+        plans, devices = engine.plans, engine.devices
+        engine.run(plans.start("the first start"))
+        written = {"": 64 * _MIB}
+        for name, parent, mib, active in _TREE:
+            engine.run(plans.create(name, parent))
+            engine.run(plans.activate(name))
+            offset_bytes = written[parent]
+            machine.write(devices.device(name), offset_bytes=offset_bytes, length_bytes=mib * _MIB)
+            written[name] = offset_bytes + mib * _MIB
+            if not active:
+                engine.run(plans.deactivate(name))
+        keep_plan(graph_directory, [_flow(devices.device(each[0]), written[each[0]], each) for each in _TRAFFIC])
+        return devices.graph
+    finally:
+        engine.close()
 
 
-def _create_pool(machine: EmulatedMachine, graph: Graph) -> str:
-    machine.files.make_sparse_file(graph.data_file, _DATA_FILE_BYTES)
-    machine.files.make_sparse_file(graph.metadata_file, _METADATA_FILE_BYTES)
-    data, metadata = machine.loops.attach(graph.data_file), machine.loops.attach(graph.metadata_file)
-    table = PoolTable(metadata.path, data.path, MIN_BLOCK_SECTORS, _LOW_WATER_MARK_BLOCKS, ("skip_block_zeroing",))
-    name = graph.prefix.pool_name
-    target = table.target(bytes_to_sectors(_DATA_FILE_BYTES))
-    machine.device_mapper.create(name, [target], uuid=f"{UUID_PREFIX}{name}")
-    machine.loops.release(data)
-    machine.loops.release(metadata)
-    return name
-
-
-def _write_record(graph: Graph, name: str, fields: Mapping[str, object]) -> None:
-    path = Path(graph.records_directory) / name
-    path.write_text(json.dumps(dict(fields), separators=(",", ":")) + "\n", encoding="utf-8")
-    path.chmod(0o600)
+def _flow(device: str, begin_bytes: int, traffic: tuple[str, int, int, int, int]) -> Flow:
+    _, range_mib, most_mib, least_kib, weight = traffic
+    return Flow(device, begin_bytes, range_mib * _MIB, least_kib * 1024, most_mib * _MIB, weight)
