@@ -6,43 +6,46 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
-from textual.message import Message
 from textual.screen import Screen
 from textual.types import CSSPathType
 
-from dmtui.monitor.poller import DEFAULT_INTERVAL_SECONDS, Poller, PollFailed
-from dmtui.monitor.sample import Pool, Sample
-from dmtui.thinpool.sizes import SizeStyle
+from dmtui.monitor.poller import DEFAULT_INTERVAL_SECONDS, PollFailed
+from dmtui.monitor.sample import Sample
+from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.text import printable
-from dmtui.tui.actions import ACTIONS, Scope, Situation, allowed, bindings, scope_of
-from dmtui.tui.figures import Look
-from dmtui.tui.freshness import Freshness, judge
+from dmtui.tui.actions import Scope, Situation, allowed, bindings, call_of, called, offered, scope_of
+from dmtui.tui.alarms import Alarms
+from dmtui.tui.changes import Changes, Delivered, Target
+from dmtui.tui.facts import FactsCame, Inquiry
+from dmtui.tui.figures import DEFAULT_THRESHOLDS, Look
+from dmtui.tui.freshness import Freshness
 from dmtui.tui.glyphs import ASCII, UNICODE, needs_ascii
-from dmtui.tui.history import History
-from dmtui.tui.look import THEME, stylesheet, variable_defaults
+from dmtui.tui.kept import Keeper
+from dmtui.tui.known import Known
+from dmtui.tui.logbook import Logbook, Noted
+from dmtui.tui.look import stylesheet, variable_defaults
+from dmtui.tui.navigation import back, go
 from dmtui.tui.paint.header import TopView
-from dmtui.tui.paint.space import SpaceView
-from dmtui.tui.screens.overview import OverviewScreen, OverviewView, density_of
+from dmtui.tui.polled import Polled
+from dmtui.tui.reaper import Reaped, Reaper
+from dmtui.tui.screens.base import DashboardScreen, density_of
+from dmtui.tui.screens.overview import OverviewScreen
+from dmtui.tui.state import Choices, DashboardState
+from dmtui.tui.stream import Stream
+from dmtui.tui.themes import THEMES, next_theme
 from dmtui.tui.widgets.key_bar import KeyBar
 
-PACES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""The steps between faster and slower."""
+if TYPE_CHECKING:  # loaded when they are asked for
+    from dmtui.monitor.machinefacts import MachineFacts
+    from dmtui.monitor.replay import Replay
+    from dmtui.tui.deliveries import OpenEngine
 
-
-class Polled(Message):
-    """A poll came back; a newer one takes the place of one that has not been handled yet."""
-
-    def __init__(self, outcome: Sample | PollFailed) -> None:
-        super().__init__()
-        self.outcome = outcome
-
-    def can_replace(self, message: Message) -> bool:
-        """Only the newest matters."""
-        return isinstance(message, Polled)
+STYLESHEETS = tuple(stylesheet(f"{name}.tcss") for name in ("dashboard", "overview", "help"))
 
 
 class DashboardApp(App[None]):
@@ -56,10 +59,18 @@ class DashboardApp(App[None]):
         ascii: draw with ASCII signs only.
         clock: seconds since the epoch.
         initial_pool: name of the pool that is shown first.
+        min_free_percent: of a pool's space must be free for something to be created.
+        open_engine: opens the device set that operations and the deletion worker change; None offers none.
+        graph_directory: where that device set keeps its files, its audit log among them.
+        thresholds: from where on a figure is watched, WARN and CRIT.
+        bell: ring when something becomes CRIT.
+        player: of the recording that `take` plays; None where a machine is watched.
+        ask_facts: asks what the machine is made of; called in a thread of its own.
+        keeper: loads and saves what the operator chose; None keeps nothing.
     """
 
     TITLE = "dmtui"
-    CSS_PATH: ClassVar[CSSPathType | None] = [stylesheet(f"{name}.tcss") for name in ("dashboard", "overview", "help")]
+    CSS_PATH: ClassVar[CSSPathType | None] = list(STYLESHEETS)
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.APP)
     ENABLE_COMMAND_PALETTE = True
 
@@ -73,44 +84,45 @@ class DashboardApp(App[None]):
         ascii: bool = False,  # noqa: A002 - the option's name
         clock: Callable[[], float] = time.time,
         initial_pool: str | None = None,
+        open_engine: OpenEngine | None = None,
+        graph_directory: str = "",
+        min_free_percent: int = 10,
+        thresholds: Thresholds = DEFAULT_THRESHOLDS,
+        bell: bool = True,
+        player: Replay | None = None,
+        ask_facts: Callable[[], MachineFacts] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         no_color = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if no_color else None)
-        self.register_theme(THEME)
-        self.theme = "ansi-dark" if no_color else THEME.name
+        for theme in THEMES:
+            self.register_theme(theme)
+        self._keeper = keeper or Keeper()
+        self._begin_with_theme("ansi-dark" if no_color else self._keeper.theme(self.available_themes))
         self._clock, self._read_only, self._banner = clock, read_only, banner
         plain = ascii or needs_ascii(os.environ)
         self._ascii = plain
-        self._look = Look(glyphs=ASCII if plain else UNICODE)
-        self._poller: Poller | None = None
-        if take is not None and interval_seconds is not None:
-            self._poller = Poller(take, self._deliver, interval_seconds)
-        self._interval_seconds = interval_seconds or DEFAULT_INTERVAL_SECONDS
-        self._paused = False
-        self._sample: Sample | None = None
-        self._failure: PollFailed | None = None
-        self._history = History()
-        self._selected = initial_pool
-        self.pending_since: float | None = None
-        """When the poll in flight began; for feeders without a poller."""
+        self._look = Look(self._keeper.size_style, ASCII if plain else UNICODE, thresholds=thresholds)
+        self.stream = Stream(take, self._deliver, interval_seconds, clock, player)
+        self.known = Known(self.stream, thresholds, Choices(self._keeper.kept.span_seconds), initial_pool)
+        self._alarms = Alarms(bell and self._keeper.kept.bell)
+        self._min_free_percent = min_free_percent
+        worker_opens = None if open_engine is None else partial(open_engine, recovering=True, making=False)
+        self._reaper = Reaper(worker_opens, self.post_message)
+        self._changes = Changes(self, open_engine, clock, self.show_newest, self.action_poll)
+        self._logbook = Logbook(graph_directory, self.post_message)
+        self._inquiry = Inquiry(ask_facts, self.post_message, clock)
+        self._early: Sample | PollFailed | None = None
 
     @property
     def selected_pool(self) -> str | None:
         """Name of the pool that is shown."""
-        return self._selected
+        return self.known.pool_name
 
     @property
     def freshness(self) -> Freshness:
         """How fresh the figures on the screen are."""
-        waiting_since = self._poller.waiting_since if self._poller else self.pending_since
-        return judge(
-            self._clock(),
-            self._interval_seconds,
-            sample=self._sample,
-            failure=self._failure,
-            waiting_since=waiting_since,
-            paused=self._paused,
-        )
+        return self.stream.freshness
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colour names, for themes that lack them."""
@@ -119,88 +131,176 @@ class DashboardApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         """The overview."""
         # The classes that are right from the start need no second styling of the whole screen.
-        classes = f"-empty -{density_of(*self.size).value}"
+        classes = f"-{density_of(*self.size).value}"
+        if not (isinstance(self._early, Sample) and self._early.pools):
+            classes += " -empty"
         return OverviewScreen(classes=f"{classes} -ascii" if self._ascii else classes)
 
     def on_mount(self) -> None:
         """Paint first, ask after."""
-        if self._poller is not None:
-            self._poller.start()
+        if self._keeper.note:
+            self.notify(printable(self._keeper.note), severity="warning", markup=False)
+        if self.stream.polls:
+            self.stream.start()
             self.set_interval(1.0, self.show_newest)
-        self.show_newest()
+        if self._early is not None:
+            self.feed(self._early)
+        else:
+            self.show_newest()
 
     def on_unmount(self) -> None:
         """Let the poller go; a poll that hangs ends with the process."""
-        if self._poller is not None:
-            self._poller.stop()
+        self.stream.stop()
+        self._reaper.stop()
+        self._alarms.close()
+        self._keeper.close()
 
     def feed(self, outcome: Sample | PollFailed) -> None:
         """Take in the outcome of a poll and show it."""
-        if isinstance(outcome, PollFailed):
-            self._failure = outcome
-        else:
-            self._failure, self._sample = None, outcome
-            self._history.add(outcome)
+        changes = self.known.take_in(outcome)
+        if isinstance(outcome, Sample):
+            self._alarms.tell(self, changes, self.known.memory.alerts.worst, self._look.glyphs)
             self._keep_selection(outcome)
         self.show_newest()
 
     def show_newest(self) -> None:
         """Show the newest sample and its age; under another screen nothing is drawn until it closes."""
-        screen = self.screen
-        if not isinstance(screen, OverviewScreen) or not screen.is_mounted:
+        screen = self.screen if self.is_running else None
+        if not isinstance(screen, DashboardScreen) or not screen.is_mounted:
             return
         with self.batch_update():
-            screen.show(self._view(screen))
+            self._keeper.restore(screen)
+            screen.show(self._state(screen))
+        self._keep_choices()
+
+    def _keep_choices(self) -> None:
+        """Keep what was chosen on the screen."""
+        if isinstance(self.screen, DashboardScreen):
+            self._keeper.keep(self.screen, self.theme, self._look, self._alarms.bell, self.known.choices.span_seconds)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The registry decides."""
-        return allowed(action, self._situation)
+        return allowed(called(action, parameters), self._situation)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers the registry's actions and the themes."""
-        for action in ACTIONS:
-            if action.palette and action.scope is not Scope.TABLE and allowed(action.id, self._situation):
-                title, text = action.title, f"{action.help} ({action.footer_key})"
-                yield SystemCommand(title, text, lambda name=action.id: self.call_later(self._run, name))
+        for action in offered(self._situation):
+            text = f"{action.help} ({action.footer_key})"
+            yield SystemCommand(action.title, text, lambda name=action.id: self.call_later(self._run, name))
         yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
 
-    def action_palette(self) -> None:
-        """Open the palette."""
-        self.action_command_palette()
+    async def action_go(self, place: str) -> None:
+        """Show the screen of a scope."""
+        self._keep_choices()
+        await go(self, Scope(place), "-ascii" if self._ascii else "")
+        self._refresh_actions()
+
+    async def action_back(self) -> None:
+        """Show the screen before."""
+        self._keep_choices()
+        await back(self)
+        self._refresh_actions()
+
+    def action_operate(self, operation_id: str) -> None:
+        """Open the dialog of an operation, or say why it cannot be done."""
+        screen = self.screen if isinstance(self.screen, DashboardScreen) else None
+        key = screen.device_key if screen else None
+        known = self.known
+        marked = known.choices.marks.of(known.pool_name or "") if screen and screen.MARKS else frozenset[str]()
+        target = Target(known.sample, known.pool, key or known.device_name, self._look, marked)
+        self._changes.begin(operation_id, target)
+
+    def on_delivered(self, message: Delivered) -> None:
+        """Something came from the threads that plan and perform."""
+        self._changes.take_in(message.delivery)
+
+    def on_noted(self, message: Noted) -> None:
+        """The audit log has grown."""
+        self.known.memory.note(self._logbook.take_in(message.entries, self.stream.sample))
+        self.show_newest()
+
+    def on_machine_screen_facts_wanted(self) -> None:
+        """Ask what the machine is made of."""
+        self._inquiry.begin()
+
+    def on_facts_came(self, message: FactsCame) -> None:
+        """The machine has told it."""
+        self._inquiry.take_in(message)
+        self.show_newest()
+
+    async def action_quit(self) -> None:
+        """Leave; while an operation is under way, only after asking."""
+        self._changes.leave(self.exit, self._ascii)
 
     def action_help(self) -> None:
         """Open the help screen."""
         from dmtui.tui.screens.help import HelpScreen  # noqa: PLC0415 - read when it is asked for
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self._look), lambda _: self.show_newest())
+            machine = self.stream.sample.machine if self.stream.sample else ""
+            self.push_screen(HelpScreen(self._look, self._situation.screen, machine), lambda _: self.show_newest())
 
     def action_pause(self) -> None:
         """Stop polling."""
-        self._set_paused(True)
+        self.stream.pause(True)
+        self._refresh_actions()
 
     def action_resume(self) -> None:
         """Poll again."""
-        self._set_paused(False)
+        self.stream.pause(False)
+        self._refresh_actions()
 
     def action_poll(self) -> None:
         """Poll once now."""
-        if self._poller is not None:
-            self._poller.poll_now()
+        self.stream.poll()
 
     def action_slower(self) -> None:
         """The next longer interval."""
-        self._set_interval(next((s for s in PACES_SECONDS if s > self._interval_seconds), PACES_SECONDS[-1]))
+        self.stream.slower()
+        self.show_newest()
 
     def action_faster(self) -> None:
         """The next shorter interval."""
-        self._set_interval(next((s for s in reversed(PACES_SECONDS) if s < self._interval_seconds), PACES_SECONDS[0]))
+        self.stream.faster()
+        self.show_newest()
+
+    def action_seek(self, way: str) -> None:
+        """Go back or on in the recording."""
+        self.stream.seek(way)
+        self._refresh_actions()
 
     def action_units(self) -> None:
         """Between decimal and binary sizes."""
-        decimal = self._look.size_style is SizeStyle.SPACED
-        self._look = replace(self._look, size_style=SizeStyle.BINARY if decimal else SizeStyle.SPACED)
+        self._look = self._look.in_other_units()
         self.show_newest()
+
+    def action_acknowledge(self) -> None:
+        """Note that the alerts of the selected pool are seen."""
+        self.known.acknowledge(self._clock())
+        self._refresh_actions()
+
+    def action_silence(self) -> None:
+        """Silence the bell, or let it ring again."""
+        self._alarms.switch_bell(self)
+
+    def action_colours(self) -> None:
+        """The next of our themes."""
+        self.theme = next_theme(self.theme)
+        self.show_newest()
+
+    def action_reap(self) -> None:
+        """Start the deletion worker."""
+        self._reaper.start()
+        self._refresh_actions()
+
+    def action_stop_reaping(self) -> None:
+        """Stop the deletion worker."""
+        self._reaper.stop()
+        self._refresh_actions()
+
+    def on_reaped(self, message: Reaped) -> None:
+        """Tell what is new."""
+        self._reaper.tell(self, message.state)
 
     def on_polled(self, message: Polled) -> None:
         """An outcome came from the poller's thread."""
@@ -210,61 +310,91 @@ class DashboardApp(App[None]):
         """The operator clicked at the bottom."""
         await self._run(message.action_id)
 
-    def on_overview_screen_view_wanted(self) -> None:
-        """The overview has a new size."""
+    def on_dashboard_screen_overlay_wanted(self, message: DashboardScreen.OverlayWanted) -> None:
+        """The screen wants something shown above it."""
+        self.push_screen(message.overlay)
+
+    def on_dashboard_screen_view_wanted(self) -> None:
+        """The screen has a new size."""
         self.show_newest()
+
+    async def on_dashboard_screen_device_wanted(self, message: DashboardScreen.DeviceWanted) -> None:
+        """The operator chose a device."""
+        self.known.choose_device(message.name)
+        if message.opened:
+            await self.action_go(Scope.DEVICE.value)
 
     def on_overview_screen_pool_wanted(self, message: OverviewScreen.PoolWanted) -> None:
         """The operator chose a pool."""
-        if self._sample is not None and self._sample.pool(message.name) and message.name != self._selected:
-            self._selected = message.name
+        if self.known.choose_pool(message.name):
             self.show_newest()
 
     @property
     def _situation(self) -> Situation:
-        return Situation(self._read_only, self._paused, True, bool(self._sample and self._sample.pools))
+        sample, reaper = self.known.sample, self._reaper
+        return Situation(
+            self._read_only,
+            self.stream.paused,
+            polling=True,
+            has_pools=bool(sample and sample.pools),
+            can_reap=reaper.able,
+            reaping=reaper.worker is not None,
+            screen=self.screen.SCOPE if isinstance(self.screen, DashboardScreen) else Scope.OVERVIEW,
+            unseen=self.known.unseen,
+            replays=self.stream.replays,
+        )
 
     async def _run(self, action_id: str) -> None:
-        await self.run_action(action_id, self.screen if scope_of(action_id) is Scope.OVERVIEW else self)
+        await self.run_action(call_of(action_id), self if scope_of(action_id) is Scope.APP else self.screen)
 
     def _deliver(self, outcome: Sample | PollFailed) -> None:
-        if self.is_running:
-            self.post_message(Polled(outcome))
+        if not self.is_running:
+            self._early = outcome
+            return
+        self.post_message(Polled(outcome))
+        self._logbook.read()
+
+    def _begin_with_theme(self, name: str) -> None:
+        """Take a theme as if it had always been ours: changing to it at the start would read every stylesheet twice."""
+        if self.get_theme(name) is None or name == self.theme or name.startswith("ansi"):
+            self.theme = name
+            return
+        self.set_reactive(DashboardApp.theme, name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        dark = self.current_theme.dark
+        classes = {f"-theme-{name}": True, "-dark-mode": dark, "-light-mode": not dark}
+        self.update_classes(classes, update=False)
+
+    def _refresh_actions(self) -> None:
+        self.refresh_bindings()
+        self.show_newest()
 
     def _keep_selection(self, sample: Sample) -> None:
-        if self._selected is not None and sample.pool(self._selected):
-            return
-        if self._selected is not None:
-            self.notify(f"pool {printable(self._selected)} is gone", severity="warning", markup=False)
-        self._selected = sample.pools[0].name if sample.pools else None
-        self.refresh_bindings()
+        other, gone = self.known.keep_selection(sample)
+        if gone:
+            self.notify(f"pool {printable(gone)} is gone", severity="warning", markup=False)
+        if other:
+            self.refresh_bindings()
 
-    def _set_paused(self, paused: bool) -> None:
-        self._paused = paused
-        if self._poller is not None:
-            self._poller.paused = paused
-        self.refresh_bindings()
-        self.show_newest()
-
-    def _set_interval(self, seconds: float) -> None:
-        self._interval_seconds = seconds
-        if self._poller is not None:
-            self._poller.interval_seconds = seconds
-        self.show_newest()
-
-    def _view(self, screen: OverviewScreen) -> OverviewView:
-        sample = self._sample
-        pool: Pool | None = sample.pool(self._selected) if sample and self._selected else None
-        top = TopView(
-            sample.machine if sample else "",
-            sample.machine_description if sample else "",
-            self._banner,
-            self._read_only,
-            self.freshness,
-            sample.problems if sample else (),
+    def _state(self, screen: DashboardScreen) -> DashboardState:
+        known = self.known
+        top = TopView.of(known.sample, self._banner, self._read_only, self.freshness, known.notice)
+        return DashboardState(
+            known.sample,
+            known.pool,
+            known.device_name,
+            known.memory,
+            known.trail,
+            replace(top, can_change=self._reaper.able and not self._read_only),
+            replace(self._look, density=screen.density),
+            self._situation,
+            known.choices,
+            self._min_free_percent,
+            known.device_trail,
+            performing=self._changes.performing,
+            finished=self._changes.finished,
+            logged=self._logbook.entries,
+            log_problem=self._logbook.problem,
+            now=self._clock(),
+            inquiry=self._inquiry,
         )
-        look = replace(self._look, density=screen.density)
-        shown = None
-        if pool is not None:
-            shown = SpaceView(pool, self._history.data(pool.name), self._history.metadata(pool.name))
-        return OverviewView(sample, shown, top, look, self._situation)

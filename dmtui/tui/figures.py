@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
 
 from dmtui.monitor.sample import Pool, Space, ThinDevice
+from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.sizes import SizeStyle, format_size
 from dmtui.tui.glyphs import UNICODE, Glyphs
 
-DATA_THRESHOLDS = (0.75, 0.85, 0.92)
-"""Shares of the data space from which it is watched, WARN, CRIT."""
-METADATA_THRESHOLDS = (0.60, 0.70, 0.80)
-"""The same for the metadata above the kernel's reserve: they fill up faster than data and are harder to mend."""
+DEFAULT_THRESHOLDS = Thresholds()
+"""From where on a figure is watched, WARN and CRIT: the same for the levels on the screen and for the alerts."""
 DEVICE_THRESHOLDS = (0.80, 0.90, 0.95)
 """The same for what a thin device has mapped of its size."""
 
@@ -56,6 +55,12 @@ class Look:
     size_style: SizeStyle = SizeStyle.SPACED
     glyphs: Glyphs = UNICODE
     density: Density = Density.NORMAL
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
+
+    def in_other_units(self) -> Look:
+        """The same with binary instead of decimal sizes, or the other way round."""
+        decimal = self.size_style is SizeStyle.SPACED
+        return replace(self, size_style=SizeStyle.BINARY if decimal else SizeStyle.SPACED)
 
     def size(self, size_bytes: int | None) -> str:
         """A size, ``?`` when it is unknown."""
@@ -76,6 +81,12 @@ def level_of(fraction: float | None, thresholds: tuple[float, float, float]) -> 
     return Level(sum(fraction >= threshold for threshold in thresholds))
 
 
+def shares(percentages: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Thresholds in percent as shares."""
+    watch, warn, crit = percentages
+    return watch / 100, warn / 100, crit / 100
+
+
 def metadata_live_fraction(pool: Pool) -> float | None:
     """Metadata in use above the kernel's reserve, out of all above it; None when unknown."""
     used, total, reserve = pool.metadata.used_bytes, pool.metadata.total_bytes, pool.metadata_reserve_bytes
@@ -84,14 +95,14 @@ def metadata_live_fraction(pool: Pool) -> float | None:
     return max(0, used - reserve) / (total - reserve)
 
 
-def data_level(pool: Pool) -> Level | None:
+def data_level(pool: Pool, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> Level | None:
     """Level of the data space; None when it is unknown."""
-    return level_of(pool.data.used_fraction, DATA_THRESHOLDS)
+    return level_of(pool.data.used_fraction, shares(thresholds.data_percent))
 
 
-def metadata_level(pool: Pool) -> Level | None:
+def metadata_level(pool: Pool, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> Level | None:
     """Level of the metadata space; None when it is unknown."""
-    return level_of(metadata_live_fraction(pool), METADATA_THRESHOLDS)
+    return level_of(metadata_live_fraction(pool), shares(thresholds.metadata_percent))
 
 
 def mode_level(mode: str | None) -> Level | None:
@@ -101,9 +112,9 @@ def mode_level(mode: str | None) -> Level | None:
     return {"rw": Level.OK, "ro": Level.CRIT}.get(mode, Level.CRIT)
 
 
-def pool_level(pool: Pool) -> Level:
+def pool_level(pool: Pool, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> Level:
     """The worst that can be said of the pool."""
-    known = (data_level(pool), metadata_level(pool), mode_level(pool.mode))
+    known = (data_level(pool, thresholds), metadata_level(pool, thresholds), mode_level(pool.mode))
     worst = max((level for level in known if level is not None), default=Level.OK)
     if pool.needs_check or pool.data_backing.loop_file_deleted or pool.metadata_backing.loop_file_deleted:
         worst = max(worst, Level.CRIT if pool.needs_check else Level.WARN)
@@ -140,6 +151,13 @@ def age(seconds: float) -> str:
             rest = whole % unit // below
             return f"{whole // unit} {name} {rest} {below_name}" if rest else f"{whole // unit} {name}"
     return f"{whole} s"
+
+
+def span_ends(span_seconds: int, until: float) -> tuple[str, str, str]:
+    """Words for the beginning, the middle and the end of a span of the past; they change once a minute at the most."""
+    begin = time.localtime((until - span_seconds) // 60 * 60)
+    clock = time.strftime("%H:%M" if span_seconds < 86400 else "%a %H:%M", begin)
+    return f"{clock}, {age(span_seconds)} ago", f"{age(span_seconds / 2)} ago", "now"
 
 
 def moment(seconds: float) -> str:

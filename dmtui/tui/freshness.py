@@ -22,6 +22,24 @@ class Flow(Enum):
     PAUSED = "PAUSED"
     LATE = "STALE"
     FAILING = "FAILING"
+    REPLAY = "REPLAY"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in a recording the figures on the screen are.
+
+    Attributes:
+        index: number of the sample, from 0.
+        count: how many there are.
+        began_at: moment of the first.
+        ended_at: moment of the last.
+    """
+
+    index: int
+    count: int
+    began_at: float
+    ended_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +52,8 @@ class Freshness:
         age_seconds: its age.
         silent_seconds: how long the machine has not answered, whole seconds.
         error: what the newest poll said instead of a sample.
+        position: where in a recording; None where a machine is watched.
+        held: a recording that stands still.
     """
 
     flow: Flow
@@ -42,6 +62,8 @@ class Freshness:
     age_seconds: int = 0
     silent_seconds: int = 0
     error: str = ""
+    position: Position | None = None
+    held: bool = False
 
     @property
     def stale(self) -> bool:
@@ -57,8 +79,9 @@ def judge(
     failure: PollFailed | None,
     waiting_since: float | None,
     paused: bool,
+    position: Position | None = None,
 ) -> Freshness:
-    """The state of the stream: late outranks failing, failing outranks paused."""
+    """The state of the stream: late outranks failing, failing the recording, that paused."""
     sample_at = None if sample is None else sample.taken_at
     age_seconds = 0 if sample is None else max(0, int(now - sample.taken_at))
     late_after = min(_LATE_AT_MOST_SECONDS, max(_LATE_AT_LEAST_SECONDS, LATE_INTERVALS * interval_seconds))
@@ -67,6 +90,8 @@ def judge(
         flow = Flow.LATE
     elif failure is not None:
         flow = Flow.FAILING
+    elif position is not None:
+        flow = Flow.REPLAY
     elif paused:
         flow = Flow.PAUSED
     elif sample is None:
@@ -74,4 +99,5 @@ def judge(
     else:
         flow = Flow.LIVE
     error = "" if failure is None else failure.message
-    return Freshness(flow, interval_seconds, sample_at, age_seconds, int(silent), error)
+    held = paused and position is not None
+    return Freshness(flow, interval_seconds, sample_at, age_seconds, int(silent), error, position, held)

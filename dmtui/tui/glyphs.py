@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """A set of signs, each one cell wide.
+    """A set of signs, each one cell wide unless it says otherwise.
 
     Attributes:
         bar_full: a filled cell of a gauge.
@@ -19,6 +19,16 @@ class Glyphs:
         thin_full, thin_free: the same for the small gauges in tables.
         levels: heights of a history line, lowest first.
         guide: a threshold in an empty cell of a history line.
+        dots: whether a chart may put eight dots into a cell (braille); otherwise it draws with `levels`.
+        axis, corner, floor: the frame of a chart.
+        gate: the free-space gate in a gauge.
+        low_water: the low water mark in a gauge.
+        bar_owed: a cell that is free and promised already.
+        off: not active.
+        mark: chosen with others, for one operation.
+        mounted: active and mounted.
+        leaving: waits for its deletion.
+        branch, last_branch, trunk: of a tree, two cells each.
     """
 
     ok: str
@@ -39,17 +49,37 @@ class Glyphs:
     thin_free: str
     levels: str
     guide: str
+    dots: bool
+    axis: str
+    corner: str
+    floor: str
+    gate: str
+    low_water: str
+    bar_owed: str
+    off: str
+    mark: str
+    mounted: str
+    leaving: str
+    branch: str
+    last_branch: str
+    trunk: str
 
 
 UNICODE = Glyphs(
     ok="●", warn="▲", crit="✖", unknown="?", cursor="▶", ellipsis="…", dot="·", up="▲", down="▼",
     bar_full="█", bar_parts="▏▎▍▌▋▊▉", bar_free="─", bar_mark="┼", bar_reserve="▒",
     thin_full="━", thin_free="─", levels="▁▂▃▄▅▆▇█", guide="╌",
+    dots=True, axis="┤", corner="└", floor="─", gate="┃", low_water="╏", bar_owed="░",
+    off="○", mark="✓", mounted="◉", leaving="◌", branch="├─", last_branch="└─", trunk="│ ",
 )  # fmt: skip
+BLOCKS = replace(UNICODE, dots=False)
+"""For fonts without braille."""
 ASCII = Glyphs(
     ok="o", warn="!", crit="X", unknown="?", cursor=">", ellipsis="~", dot="-", up="^", down="v",
     bar_full="#", bar_parts="", bar_free=".", bar_mark="|", bar_reserve="%",
     thin_full="=", thin_free=".", levels="_.:-=+*#", guide="-",
+    dots=False, axis="|", corner="+", floor="-", gate="G", low_water="L", bar_owed=":",
+    off="-", mark="*", mounted="@", leaving="~", branch="|-", last_branch="`-", trunk="| ",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 ROLES = (
-    "text", "strong", "muted", "faint", "accent", "ok", "warn", "crit", "data", "meta", "reserve",
+    "text", "strong", "muted", "faint", "track", "accent", "ok", "warn", "crit", "data", "meta", "reserve",
     "data-area", "meta-area", "warn-area", "crit-area",
     "badge", "badge-live", "badge-warn", "badge-crit", "badge-emulated",
 )  # fmt: skip

@@ -39,10 +39,35 @@ def clock():
 
 @pytest.fixture
 def dashboard(clock):
-    """Makes a dashboard without a poller, e.g. ``dashboard(read_only=True)``."""
+    """Makes a dashboard without a poller, e.g. ``dashboard(read_only=True)``; a picture has ``toasts=False``."""
 
     def make(**options) -> DashboardApp:
         options.setdefault("banner", "the kernel has device-mapper (--machine auto)")
-        return DashboardApp(interval_seconds=None, clock=clock, **options)
+        toasts = options.pop("toasts", True)
+        app = DashboardApp(interval_seconds=None, clock=clock, **options)
+        if not toasts:
+            app.NOTIFICATION_TIMEOUT = 0
+        return app
 
     return make
+
+
+@pytest.fixture
+def site(tmp_path):
+    """An emulated machine and its graph directory, with nothing on it."""
+    from tests.tui.operating import Site
+
+    site = Site(tmp_path)
+    yield site
+    site.machine.close()
+
+
+@pytest.fixture
+async def changing(site):
+    """A dashboard over a machine with the devices `web` (active) and `db`, its pilot, and the machine."""
+    site.set_up("web", "db", active=("web",))
+    app = site.app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        app.feed(site.sample())
+        await pilot.pause()
+        yield app, pilot, site

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 
-from dmtui.monitor.sample import Backing, Pool, Sample, Space, ThinDevice
+from dmtui.monitor.sample import Backing, Pool, RecordedDevice, Sample, Space, ThinDevice
 
 GB = 10**9
 MIB = 1024**2
@@ -88,6 +88,34 @@ def docker_pool(used: float = 0.42, live_metadata: float = 0.09, count: int = 12
         devices=devices(count),
     )
     return dataclasses.replace(pool, **changes)
+
+
+def recorded_pool(count: int = 14, **changes) -> Pool:
+    """A pool of ours whose records are known: a base, images upon it, containers upon those, some not active."""
+    pool = docker_pool(count=count, **{"owner": "dmtui", **changes})
+    records, active = [], []
+    prefix = "docker-8:1-4718594"
+    base = RecordedDevice(f"{prefix}-base", "base", 1, 10 * GIB, 1, True, False, None, NOW - 90 * 86400)
+    for index, device in enumerate(pool.devices):
+        parent = "base" if index < 3 else records[(index - 3) // 2].display_name
+        created_at = None if index % 5 == 4 else NOW - 86400 * (count - index) - 4000
+        thin_id = (device.thin_id or 0) + 1
+        record = RecordedDevice(
+            device.name,
+            device.display_name,
+            thin_id,
+            device.size_bytes,
+            thin_id,
+            True,
+            index % 6 == 5,
+            parent,
+            created_at,
+        )
+        records.append(record)
+        if index % 3 != 1:
+            places = (f"/var/lib/dmtui/devicemapper/mnt/{device.display_name}",) if device.open_count else ()
+            active.append(dataclasses.replace(device, thin_id=thin_id, mounted_at=places))
+    return dataclasses.replace(pool, devices=tuple(active), recorded=(base, *records))
 
 
 def lvm_pool() -> Pool:

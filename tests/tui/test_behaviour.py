@@ -9,8 +9,9 @@ import pytest
 
 from dmtui.monitor.poller import PollFailed
 from dmtui.monitor.sample import Sample
-from dmtui.tui.app import DashboardApp, Polled
+from dmtui.tui.app import DashboardApp
 from dmtui.tui.lines import text_of
+from dmtui.tui.polled import Polled
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.tables import DeviceTable, PoolTable
 from tests.tui import samples
@@ -56,7 +57,7 @@ async def test_silence_is_told_with_its_length_and_the_age_of_the_figures(dashbo
     app = dashboard()
     async with app.run_test(size=SIZE) as pilot:
         app.feed(samples.sample(samples.docker_pool()))
-        app.pending_since = samples.NOW + 1
+        app.stream.pending_since = samples.NOW + 1
         for seconds, expected in ((3, None), (13, "no answer for 12 s · figures are 13 s old")):
             clock.now = samples.NOW + seconds
             app.show_newest()
@@ -144,7 +145,7 @@ async def test_the_last_pool_may_go_and_come_back(dashboard):
 async def test_nothing_is_repainted_when_nothing_changed(dashboard, monkeypatch):
     app = dashboard()
     async with app.run_test(size=SIZE) as pilot:
-        for step in range(80):
+        for step in range(82):
             app.feed(samples.sample(samples.docker_pool(), at=samples.NOW + step))
         await pilot.pause()
         painted = []
@@ -153,7 +154,7 @@ async def test_nothing_is_repainted_when_nothing_changed(dashboard, monkeypatch)
         rows = []
         line = DeviceTable.render_line
         monkeypatch.setattr(DeviceTable, "render_line", lambda self, y: rows.append(y) or line(self, y))
-        app.feed(samples.sample(samples.docker_pool(), at=samples.NOW + 81))
+        app.feed(samples.sample(samples.docker_pool(), at=samples.NOW + 83))
         await pilot.pause()
         assert set(painted) <= {("moment", 0)}
         assert rows == []

@@ -33,6 +33,15 @@ def test_the_help_screen_is_read_when_it_is_asked_for():
     assert "dmtui.tui.screens.help" not in loaded_after("import dmtui.tui.app")
 
 
+def test_no_command_reads_the_others_and_the_dashboard_of_an_old_machine_no_engine(tmp_path):
+    from tests.tui.operating import Site
+
+    Site(tmp_path).machine.close()
+    assert not [name for name in loaded_after("import dmtui.cli") if name.startswith(("dmtui.cli.dev", "dmtui.lab"))]
+    code = f"import dmtui.cli; dmtui.cli.main(['--machine', 'emulated', '--emulated-dir', {str(tmp_path)!r}, 'pools'])"
+    assert "dmtui.deviceset.engine" not in loaded_after(code)
+
+
 def test_a_missing_stylesheet_is_told_by_its_name():
     from dmtui.tui.look import stylesheet
 

@@ -186,7 +186,7 @@ class TestKeysAndHelp:
     def test_every_action_has_its_line_in_the_help(self):
         from dmtui.tui.actions import ACTIONS
 
-        text = " ".join(text_of(keys_lines((), LOOK, 200)).split())
+        text = " ".join(text_of(keys_lines(None, LOOK, 200)).split())
         for action in ACTIONS:
             assert action.help in text
 

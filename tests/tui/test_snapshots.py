@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from dmtui.monitor.poller import PollFailed
+from dmtui.tui.history import POINT_SECONDS
 from tests.tui import samples
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
@@ -18,7 +19,7 @@ def looks_right(dashboard, snap_compare):
     """Feeds outcomes and compares the picture with the one that was approved."""
 
     def compare(*outcomes, size=USUAL, press=(), before=lambda app: None, **options):
-        app = dashboard(**options)
+        app = dashboard(**{"toasts": False, **options})
 
         async def prepare(pilot):
             for outcome in outcomes:
@@ -40,7 +41,9 @@ def past(pool, count=60):
         part = 0.6 + 0.4 * (step + 1) / count
         used = None if pool.data.used_bytes is None else int(pool.data.used_bytes * part)
         space = dataclasses.replace(pool.data, used_bytes=used)
-        made.append(samples.sample(dataclasses.replace(pool, data=space), at=samples.NOW - count + step + 1))
+        made.append(
+            samples.sample(dataclasses.replace(pool, data=space), at=samples.NOW - POINT_SECONDS * (count - step - 1))
+        )
     return [*made[:-1], samples.sample(pool)]
 
 
@@ -73,7 +76,7 @@ def test_failed_pool_has_question_marks(looks_right, size):
 def test_no_answer(looks_right, clock):
     def wait(app):
         clock.now += 13
-        app.pending_since = samples.NOW + 1
+        app.stream.pending_since = samples.NOW + 1
         app.show_newest()
 
     looks_right(samples.sample(samples.docker_pool()), before=wait)
@@ -126,3 +129,14 @@ def test_ascii(looks_right):
 def test_no_color(looks_right, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     looks_right(*past(samples.docker_pool(0.93, 0.75)))
+
+
+@pytest.mark.parametrize("presses", [1, 2, 3], ids=["light", "high-contrast", "no-red-green"])
+def test_theme(looks_right, presses):
+    pools = [past(samples.docker_pool(0.93, 0.75)), past(samples.containerd_pool())]
+    both = [samples.sample(a.pools[0], b.pools[0], at=a.taken_at) for a, b in zip(*pools, strict=True)]
+    looks_right(*both, press=["c"] * presses)
+
+
+def test_explanation(looks_right):
+    looks_right(samples.sample(samples.docker_pool()), press=["i"])

@@ -5,7 +5,7 @@ import pytest
 from dmtui.monitor.poller import PollFailed
 from dmtui.tui.actions import ACTIONS, Risk, Scope, Situation, allowed, bindings
 from dmtui.tui.freshness import Flow, judge
-from dmtui.tui.history import KEPT_POOLS, KEPT_SAMPLES, History
+from dmtui.tui.history import KEPT_POOLS, KEPT_SAMPLES, POINT_SECONDS, History
 from tests.tui import samples
 
 NOW = samples.NOW
@@ -53,17 +53,26 @@ class TestHistory:
     def test_it_remembers_shares_and_gaps(self):
         history = History()
         for step, pool in enumerate((samples.docker_pool(0.25), samples.failed_pool())):
-            history.add(samples.sample(pool, at=NOW + step))
+            history.add(samples.sample(pool, at=NOW + POINT_SECONDS * step))
         trend = history.data("docker-8:1-4718594-pool")
         assert trend.fractions == (pytest.approx(0.25), None)
-        assert trend.seconds == 1
+        assert trend.seconds == POINT_SECONDS
+
+    def test_polls_of_the_same_few_seconds_are_one_point_and_the_newest_counts(self):
+        history = History()
+        for step in range(POINT_SECONDS):
+            history.add(samples.sample(samples.docker_pool(0.25 + step / 100), at=NOW + step))
+        trend = history.data("docker-8:1-4718594-pool")
+        assert trend.fractions == (pytest.approx(0.29, abs=0.001),)
+        history.add(samples.sample(samples.docker_pool(0.5), at=NOW + POINT_SECONDS))
+        assert len(history.data("docker-8:1-4718594-pool").fractions) == 2
 
     def test_it_is_bounded(self):
         import dataclasses
 
         history = History()
         for step in range(KEPT_SAMPLES + 50):
-            history.add(samples.sample(samples.lvm_pool(), at=NOW + step))
+            history.add(samples.sample(samples.lvm_pool(), at=NOW + POINT_SECONDS * step))
         assert len(history.data("vg0-thin-tpool").fractions) == KEPT_SAMPLES
         for number in range(KEPT_POOLS + 5):
             history.add(samples.sample(dataclasses.replace(samples.lvm_pool(), name=f"p{number}")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dmtui.monitor.sample import Pool
 from dmtui.thinpool.text import printable
 from dmtui.tui.figures import Density, Level, Look, mode_level
-from dmtui.tui.lines import Line, Span, crop, fit_middle, line
+from dmtui.tui.lines import Line, Span, crop, fit_middle, line, width_of
 
 _KEY_WIDTH = 14
 _MOST_FINDINGS = {Density.COMPACT: 2, Density.NORMAL: 4, Density.ROOMY: 4}
@@ -66,15 +66,17 @@ def findings_lines(findings: tuple[str, ...], look: Look, width: int) -> list[Li
 
 def _compact(pool: Pool, look: Look, width: int) -> list[Line]:
     gap = Span("   ")
-    first: list[Span] = [*mode_words(pool, look), gap]
-    facts = (
-        ("owner ", pool.owner),
-        ("block ", look.size(pool.block_size_bytes)),
-        ("transaction ", _number(pool.transaction_id)),
-    )
-    for key, value in facts:
-        first += [Span(key, "muted"), Span(value), gap]
-    first += [Span("needs check ", "muted"), *_needs_check(pool, look, "yes")]
+    check = (Span("needs check ", "muted"), *_needs_check(pool, look, "yes"))
+    facts: list[Line] = [
+        (Span("owner ", "muted"), Span(pool.owner)),
+        (Span("block ", "muted"), Span(look.size(pool.block_size_bytes))),
+        (Span("transaction ", "muted"), Span(_number(pool.transaction_id))),
+    ]
+    facts = [*facts, check] if pool.needs_check is False else [check, *facts]
+    first: list[Span] = [*mode_words(pool, look)]
+    for fact in facts:  # the last ones go where a long mode leaves no room
+        if width_of(first) + width_of((gap, *fact)) <= width:
+            first += [gap, *fact]
     second: list[Span] = [Span("low water ", "muted"), *_low_water(pool, look, short=True), gap]
     second += [Span(printable(pool.no_space_policy or "?")), gap, Span(printable(pool.discard_policy or "?"))]
     return [crop(first, width, look.glyphs.ellipsis), crop(second, width, look.glyphs.ellipsis)]

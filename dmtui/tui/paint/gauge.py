@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
-
 from dmtui.tui.glyphs import Glyphs
 from dmtui.tui.history import Trend
 from dmtui.tui.lines import Line, Span
+from dmtui.tui.paint.spans import merged
 
 
 def bar(
@@ -37,7 +35,7 @@ def bar(
     start = full + (1 if part else 0)
     marks = {int(threshold * room) for threshold in thresholds}
     free = "".join(glyphs.bar_mark if cell in marks else glyphs.bar_free for cell in range(start, room))
-    spans = (Span(glyphs.bar_full * full + part, role), Span(free, "faint"))
+    spans = (Span(glyphs.bar_full * full + part, role), Span(free, "track"))
     return (*spans, Span(glyphs.bar_reserve * reserved, "reserve")) if reserved else spans
 
 
@@ -53,9 +51,9 @@ def _cells(fraction: float, width: int, room: int, glyphs: Glyphs) -> tuple[int,
 def small_bar(fraction: float | None, width: int, glyphs: Glyphs, role: str) -> Line:
     """A thin gauge for a table's cell: rows of it do not run into each other."""
     if fraction is None:
-        return (Span(glyphs.thin_free * width, "faint"),)
+        return (Span(glyphs.thin_free * width, "track"),)
     full = min(width, max(1 if fraction > 0 else 0, int(fraction * width)))
-    return (Span(glyphs.thin_full * full, role), Span(glyphs.thin_free * (width - full), "faint"))
+    return (Span(glyphs.thin_full * full, role), Span(glyphs.thin_free * (width - full), "track"))
 
 
 def chart(
@@ -69,11 +67,11 @@ def chart(
     rows: list[Line] = []
     for row in range(height - 1, -1, -1):
         guided = any(row == min(height - 1, int(threshold * height)) for threshold in guides)
-        empty = Span(glyphs.guide, "faint") if guided else Span(" ")
+        empty = Span(glyphs.guide, "track") if guided else Span(" ")
         above = [None if unit is None else unit - row * steps for unit in units]
         # The surface is bright and what lies below it is not: a full pool must not shout over its figures.
         rows.append(
-            _merged(
+            merged(
                 empty
                 if unit is None or unit <= 0
                 else Span(glyphs.levels[min(unit, steps) - 1], f"{role}-area" if unit > steps else role)
@@ -81,8 +79,3 @@ def chart(
             )
         )
     return rows
-
-
-def _merged(spans: Iterable[Span]) -> Line:
-    """Neighbours of one role as one span: fewer bytes for the terminal."""
-    return tuple(Span("".join(span.text for span in same), role) for role, same in groupby(spans, lambda s: s.role))

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dmtui.monitor.sample import Sample
+from dmtui.monitor.severity import Severity
 from dmtui.thinpool.text import printable
-from dmtui.tui.figures import Look, age, moment
+from dmtui.tui.alarms import Notice
+from dmtui.tui.figures import Level, Look, age, moment
 from dmtui.tui.freshness import Flow, Freshness
-from dmtui.tui.lines import Line, Span, crop, spread
+from dmtui.tui.lines import Line, Span, crop, fit_middle, spread
 
+_POOL_WIDTH = 24
+_WIDE = 110
 _FLOW_ROLES = {
     Flow.WAITING: "badge",
     Flow.LIVE: "badge-live",
     Flow.PAUSED: "badge-warn",
     Flow.LATE: "badge-crit",
     Flow.FAILING: "badge-crit",
+    Flow.REPLAY: "badge-warn",
 }
 
 
@@ -26,6 +32,8 @@ class TopView:
         machine: ``kernel`` or ``emulated``; empty before the first sample.
         banner: why this machine was chosen.
         problems: devices that could not be read.
+        notice: the worst alert that nobody has acknowledged.
+        can_change: whether anything can be changed from here.
     """
 
     machine: str
@@ -34,6 +42,18 @@ class TopView:
     read_only: bool
     freshness: Freshness
     problems: tuple[str, ...] = ()
+    notice: Notice | None = None
+    can_change: bool = False
+
+    @classmethod
+    def of(
+        cls, sample: Sample | None, banner: str, read_only: bool, freshness: Freshness, notice: Notice | None
+    ) -> TopView:
+        """The view of a sample; before the first one the machine is not named."""
+        if sample is None:
+            return cls("", "", banner, read_only, freshness)
+        machine, description = sample.machine, sample.machine_description
+        return cls(machine, description, banner, read_only, freshness, sample.problems, notice)
 
 
 def header_lines(view: TopView, look: Look, width: int) -> list[Line]:
@@ -59,7 +79,7 @@ def moment_lines(view: TopView, look: Look, width: int) -> list[Line]:
 
 
 def notice_lines(view: TopView, look: Look, width: int) -> list[Line]:
-    """The most important thing to say about the figures themselves; the banner when there is nothing else."""
+    """The most important thing to say: that the figures are old, the worst alert, what cannot be read, the banner."""
     fresh = view.freshness
     old = "nothing shown yet" if fresh.sample_at is None else f"figures are {age(fresh.age_seconds)} old"
     sign = look.glyphs.warn
@@ -72,6 +92,8 @@ def notice_lines(view: TopView, look: Look, width: int) -> list[Line]:
         )
     elif fresh.flow is Flow.PAUSED:
         text, role = f"{sign} PAUSED {look.glyphs.dot} {old} {look.glyphs.dot} space resumes, r polls once", "warn"
+    elif view.notice is not None and (view.notice.alert.severity >= Severity.WARN or not view.problems):
+        return [_alert_line(view.notice, look, width)]
     elif view.problems:
         first, *others = view.problems
         more = f" (+{len(others)} more)" if others else ""
@@ -81,5 +103,27 @@ def notice_lines(view: TopView, look: Look, width: int) -> list[Line]:
     return [crop((Span(" "), Span(text, role)), width, look.glyphs.ellipsis)]
 
 
+def _alert_line(notice: Notice, look: Look, width: int) -> Line:
+    """How bad, where, what; at the right end since when, and how many more there are."""
+    alert, glyphs = notice.alert, look.glyphs
+    level = Level(int(alert.severity))
+    wide = width >= _WIDE
+    since = moment(alert.began_at)
+    more = f"+{notice.others} more" if notice.others else ""
+    seen = "A acknowledges" if notice.selected and wide else ""
+    tail = f" {glyphs.dot} ".join(part for part in (f"since {since if wide else since[:5]}", more, seen) if part)
+    pool = fit_middle(printable(alert.pool), _POOL_WIDTH if wide else _POOL_WIDTH // 2, glyphs.ellipsis).rstrip()
+    left = (
+        Span(f" {level.sign(glyphs)} {level.word} ", f"badge-{level.role}"),
+        Span(f" {pool} ", "strong"),
+        Span(printable(alert.text), level.role),
+    )
+    return spread(left, (Span(f"{tail} ", "muted"),), width, glyphs.ellipsis)
+
+
 def _flow(fresh: Freshness, look: Look) -> str:
-    return f"{look.glyphs.ok} {fresh.flow.value}" if fresh.flow is Flow.LIVE else fresh.flow.value
+    if fresh.flow is Flow.LIVE:
+        return f"{look.glyphs.ok} {fresh.flow.value}"
+    if fresh.flow is Flow.REPLAY and fresh.position is not None:
+        return f"{fresh.flow.value} {fresh.position.index + 1}/{fresh.position.count}{' paused' if fresh.held else ''}"
+    return fresh.flow.value

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from dmtui.monitor.sample import Pool, Space
 from dmtui.tui.figures import (
-    DATA_THRESHOLDS,
-    METADATA_THRESHOLDS,
     Density,
     Level,
     Look,
@@ -15,6 +13,7 @@ from dmtui.tui.figures import (
     data_level,
     metadata_level,
     percent,
+    shares,
 )
 from dmtui.tui.history import Trend
 from dmtui.tui.lines import Line, Span, crop, line, spread, width_of
@@ -68,16 +67,16 @@ class _Gauge:
 
 def space_lines(view: SpaceView, look: Look, width: int) -> list[Line]:
     """The panel's lines: two a gauge in a compact screen, four in a normal one, a chart in a roomy one."""
-    pool = view.pool
+    pool, limits = view.pool, look.thresholds
     gauges = (
-        _Gauge("Data", pool.data, data_level(pool), view.data_trend, "data", DATA_THRESHOLDS),
+        _Gauge("Data", pool.data, data_level(pool, limits), view.data_trend, "data", shares(limits.data_percent)),
         _Gauge(
             "Metadata",
             pool.metadata,
-            metadata_level(pool),
+            metadata_level(pool, limits),
             view.metadata_trend,
             "meta",
-            METADATA_THRESHOLDS,
+            shares(limits.metadata_percent),
             pool.metadata_reserve_bytes or 0,
         ),
     )

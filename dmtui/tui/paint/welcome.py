@@ -14,12 +14,17 @@ def welcome_lines(view: TopView, look: Look, width: int) -> list[Line]:
     if view.freshness.sample_at is None:
         return _middle(_waiting(view), look, width)
     emulated = view.machine == "emulated"
+    make: list[Line] = [
+        (Span("P", "accent"), Span(" makes the pool of the graph directory, or activates it over its files.")),
+        (),
+    ]
     text: list[Line] = [
         (Span("No thin pool on this machine", "strong"),),
         (),
         (Span(f"Looked at every device-mapper device of {printable(view.description) or view.machine}.", "muted"),),
         (Span("The screen fills by itself as soon as a pool appears.", "muted"),),
         (),
+        *(make if view.can_change else ()),
     ]
     if emulated:
         text.append((Span("This machine is emulated: start over with another ", "muted"), Span("--emulated-dir DIR")))

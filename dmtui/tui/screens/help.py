@@ -1,57 +1,68 @@
-"""The help of the overview: every action of the registry, and what each figure means and where it comes from."""
+"""The help of a screen: every action of the registry, and what each figure means and where it comes from."""
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Label
 
+from dmtui.tui.actions import Scope
+from dmtui.tui.copying import copy
 from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
+from dmtui.tui.lines import text_of
 from dmtui.tui.paint.help import figures_lines, keys_lines
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.roles import ROLE_CLASSES
 
 
 class HelpScreen(Screen[None]):
-    """Covers the overview, which draws nothing meanwhile."""
+    """Covers the screen that it explains, which draws nothing meanwhile."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1,enter", "close", "Close"),
+        Binding("y", "copy", "Copy"),
         Binding("down,j", "scroll_by(1)", "Down"),
         Binding("up,k", "scroll_by(-1)", "Up"),
     ]
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, screen: Scope = Scope.OVERVIEW, machine: str = "") -> None:
         super().__init__(classes="-ascii" if look.glyphs is ASCII else "")
-        self._look = look
+        self._look, self._screen = look, screen
+        self._machine = " EMULATED machine " if machine == "emulated" else ""
 
     def compose(self) -> ComposeResult:
         """Two panels that scroll together."""
         with VerticalScroll(id="help"), Container(id="help-columns"):
             yield Panel(keys_lines, id="help-keys", classes="help-box")
             yield Panel(figures_lines, id="help-figures", classes="help-box")
-        yield Label(" esc closes   up and down scroll", id="help-keys-hint")
+        yield Label(f"{self._machine} esc closes   up and down scroll   y copies", id="help-keys-hint")
 
     def on_mount(self) -> None:
         """Fill the panels."""
-        for name, title in (("#help-keys", "Keys"), ("#help-figures", "What the figures mean")):
-            panel = cast("Panel[object]", self.query_one(name))
+        for name, title, value in (("keys", "Keys", self._screen), ("figures", "What the figures mean", self._screen)):
+            panel = cast("Panel[object]", self.query_one(f"#help-{name}"))
             panel.entitle(title)
-            panel.show((), self._look)
+            panel.show(value, self._look)
 
     def on_resize(self) -> None:
         """Side by side where there is room."""
         self.set_class(self.size.width >= 110, "-wide")
 
     def action_close(self) -> None:
-        """Back to the overview."""
+        """Back to the screen that it explains."""
         self.dismiss(None)
+
+    def action_copy(self) -> None:
+        """Copy the text."""
+        panels = [cast("Panel[object]", self.query_one(f"#help-{name}")) for name in ("keys", "figures")]
+        text = "\n\n".join(text_of(panel.lines) for panel in panels)
+        copy(cast("App[Any]", self.app), "help", text)  # pyright: ignore[reportUnknownMemberType]
 
     def action_scroll_by(self, lines: int) -> None:
         """Scroll."""

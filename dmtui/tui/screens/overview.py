@@ -2,64 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, cast
-
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
-from textual.events import Resize
 from textual.message import Message
-from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from dmtui.monitor.sample import Backing, Sample
+from dmtui.monitor.sample import Backing
 from dmtui.thinpool.text import printable
-from dmtui.tui.actions import Scope, Situation, bindings
+from dmtui.tui.actions import Scope, bindings
+from dmtui.tui.alarms import worst_first
 from dmtui.tui.figures import Density, Look
-from dmtui.tui.freshness import Flow
 from dmtui.tui.paint.backing import backing_lines
 from dmtui.tui.paint.facts import facts_lines, findings_lines
-from dmtui.tui.paint.header import TopView, header_lines, moment_lines, notice_lines
 from dmtui.tui.paint.space import SpaceView, space_lines
 from dmtui.tui.paint.welcome import welcome_lines
-from dmtui.tui.widgets.key_bar import KeyBar
+from dmtui.tui.screens.base import DashboardScreen, boxed
+from dmtui.tui.state import DashboardState
 from dmtui.tui.widgets.line_table import LineTable
 from dmtui.tui.widgets.panel import Panel
-from dmtui.tui.widgets.roles import ROLE_CLASSES
 from dmtui.tui.widgets.tables import DeviceTable, PoolTable
 
-_ROOMY = (180, 58)
-_NORMAL = (110, 34)
 
+class OverviewScreen(DashboardScreen):
+    """Arranges the panels by the terminal's size and hands each its part of the state."""
 
-def density_of(width: int, height: int) -> Density:
-    """The arrangement that suits a terminal."""
-    if width >= _ROOMY[0] and height >= _ROOMY[1]:
-        return Density.ROOMY
-    return Density.NORMAL if width >= _NORMAL[0] and height >= _NORMAL[1] else Density.COMPACT
-
-
-@dataclass(frozen=True, slots=True)
-class OverviewView:
-    """What the screen shows.
-
-    Attributes:
-        pool: the selected pool with its history; None when there is none.
-    """
-
-    sample: Sample | None
-    pool: SpaceView | None
-    top: TopView
-    look: Look
-    situation: Situation
-
-
-class OverviewScreen(Screen[None]):
-    """Arranges the panels by the terminal's size and hands each its part of the view."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     BINDINGS = bindings(Scope.OVERVIEW)
     AUTO_FOCUS = "#devices"
 
@@ -70,61 +37,45 @@ class OverviewScreen(Screen[None]):
             super().__init__()
             self.name = name
 
-    class ViewWanted(Message):
-        """The size has changed: what is shown must be handed over again."""
-
-    def compose(self) -> ComposeResult:
+    def compose_body(self) -> ComposeResult:
         """Every panel once; the stylesheet arranges them."""
-        with Container(id="top"):
-            yield Panel(header_lines, id="header")
-            yield Panel(moment_lines, id="moment")
-        yield Panel(notice_lines, id="notice")
         yield Panel(welcome_lines, id="welcome")
         with Container(id="body"):
-            yield _boxed(PoolTable())
+            yield boxed(PoolTable())
             with VerticalScroll(id="detail", can_focus=False):
-                yield _boxed(Panel(findings_lines, id="findings"))
+                yield boxed(Panel(findings_lines, id="findings"))
                 with Container(id="facts-and-space"):
-                    yield _boxed(Panel(facts_lines, id="facts"))
-                    yield _boxed(Panel(space_lines, id="space"))
+                    yield boxed(Panel(facts_lines, id="facts"))
+                    yield boxed(Panel(space_lines, id="space"))
                 with Container(id="backings"):
-                    yield _boxed(Panel(backing_lines, id="data-backing", classes="backing"))
-                    yield _boxed(Panel(backing_lines, id="metadata-backing", classes="backing"))
-            yield _boxed(DeviceTable())
+                    yield boxed(Panel(backing_lines, id="data-backing", classes="backing"))
+                    yield boxed(Panel(backing_lines, id="metadata-backing", classes="backing"))
+            yield boxed(DeviceTable())
         with Container(id="filter-bar"):
             yield Label(" Filter  ", id="filter-label")
             yield Input(placeholder="devices that contain ...", id="filter", compact=True)
             yield Label(" enter keeps it, esc clears it ")
-        yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         """Nothing blinks: a blinking cursor costs bytes for ever."""
         self._filter.cursor_blink = False
 
-    def on_resize(self, event: Resize) -> None:
-        """What is shown depends on the size."""
-        self.post_message(self.ViewWanted())
+    def show_body(self, state: DashboardState) -> None:
+        """Show the pools, the selected one and its devices; a welcome where there is none."""
+        if state.sample is None or state.pool is None:
+            self.panel("welcome").show(state.top, state.look)
+            return
+        self.query_one(PoolTable).show_rows(
+            worst_first(state.sample.pools, state.memory.alerts, state.look.thresholds), state.look
+        )
+        self.query_one(PoolTable).move_to(state.pool.name)
+        trail = SpaceView(state.pool, state.trail.data(state.pool.name), state.trail.metadata(state.pool.name))
+        self._show_pool(trail, state.look)
 
     @property
-    def density(self) -> Density:
-        """How much room there is at present."""
-        return density_of(*self.size)
-
-    def show(self, view: OverviewView) -> None:
-        """Show the view; panels paint only what differs from before."""
-        fresh = view.top.freshness
-        classes = {f"-{density.value}": density is view.look.density for density in Density}
-        classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": view.pool is None}
-        self.update_classes(classes)  # all at once: each change of a class styles the whole screen anew
-        for name in ("header", "moment", "notice"):
-            self._panel(name).show(view.top, view.look)
-        self.query_one(KeyBar).show(view.situation, view.look)
-        if view.sample is None or view.pool is None:
-            self._panel("welcome").show(view.top, view.look)
-            return
-        self.query_one(PoolTable).show_rows(view.sample.pools, view.look)
-        self.query_one(PoolTable).move_to(view.pool.pool.name)
-        self._show_pool(view.pool, view.look)
+    def device_key(self) -> str | None:
+        """Name of the device under the cursor."""
+        return self.query_one(DeviceTable).cursor_key
 
     def action_filter(self) -> None:
         """Ask for a text that devices must contain."""
@@ -165,12 +116,17 @@ class OverviewScreen(Screen[None]):
     def _pool_chosen(self, event: LineTable.Chosen) -> None:
         self.query_one(DeviceTable).focus()
 
+    @on(LineTable.Highlighted, "#devices")
+    def _device_highlighted(self, event: LineTable.Highlighted) -> None:
+        self.post_message(self.DeviceWanted(event.key, opened=False))
+
+    @on(LineTable.Chosen, "#devices")
+    def _device_chosen(self, event: LineTable.Chosen) -> None:
+        self.post_message(self.DeviceWanted(event.key, opened=True))
+
     @property
     def _filter(self) -> Input:
         return self.query_one("#filter", Input)
-
-    def _panel(self, name: str) -> Panel[Any]:
-        return cast("Panel[Any]", self.query_one(f"#{name}"))
 
     def _close_filter(self) -> None:
         self.query_one(DeviceTable).focus()
@@ -178,28 +134,23 @@ class OverviewScreen(Screen[None]):
 
     def _show_pool(self, view: SpaceView, look: Look) -> None:
         pool = view.pool
-        findings = self._panel("findings")
+        findings = self.panel("findings")
         findings.display = bool(pool.findings)
         findings.entitle(_title(f"Findings {len(pool.findings)}", look))
         findings.show(pool.findings, look)
-        self._panel("facts").entitle(
+        self.panel("facts").entitle(
             _title(printable(pool.display_name) if look.density is Density.COMPACT else "Pool", look)
         )
-        self._panel("facts").show(pool, look)
-        self._panel("space").entitle("Space")
-        self._panel("space").show(view, look)
+        self.panel("facts").show(pool, look)
+        self.panel("space").entitle("Space")
+        self.panel("space").show(view, look)
         self._show_backing("data-backing", "Data", pool.data_backing, look)
         self._show_backing("metadata-backing", "Metadata", pool.metadata_backing, look)
         self.query_one(DeviceTable).show_rows(pool.devices, look)
 
     def _show_backing(self, name: str, title: str, backing: Backing, look: Look) -> None:
-        self._panel(name).entitle(f"{title} device")
-        self._panel(name).show((title, backing), look)
-
-
-def _boxed(widget: Widget) -> Widget:
-    widget.add_class("box")
-    return widget
+        self.panel(name).entitle(f"{title} device")
+        self.panel(name).show((title, backing), look)
 
 
 def _title(text: str, look: Look) -> str:

@@ -5,31 +5,55 @@ from __future__ import annotations
 from textual.events import Click
 from textual.message import Message
 
-from dmtui.tui.actions import ACTIONS, Action, Situation, allowed
+from dmtui.tui.actions import ACTIONS, Action, Scope, Situation, allowed
 from dmtui.tui.figures import Look
-from dmtui.tui.lines import Line, Span, width_of
+from dmtui.tui.lines import Line, Span
 from dmtui.tui.widgets.panel import Panel
+
+_GAP = 2
+_BY_IMPORTANCE = (
+    "help", "Step", "demo_hold", "demo_play", "filter", "filter_devices", "filter_events", "mark", "tree", "Span",
+    "severity", "ask_again", "Device", "stop_reaping", "back", "quit", "acknowledge", "sort", "sort_devices",
+    "sort_events", "one_pool", "resume", "pause", "Speed", "demo_restart", "Pool", "Leap", "Ends", "mark_shown",
+    "unmark", "poll", "Pace", "units", "palette",
+)  # fmt: skip
+"""Actions and groups of the footer: where there is little room, those at the end go first."""
 
 
 def footer_groups(situation: Situation) -> list[list[Action]]:
-    """The actions of the footer that are allowed, those of one group together."""
+    """The actions of the footer that are allowed, those of one group together, the most important first."""
     groups: dict[str, list[Action]] = {}
     for action in ACTIONS:
-        if action.footer and allowed(action.id, situation):
+        of_screen = action.scope in (Scope.APP, Scope.TABLE, situation.screen)
+        if of_screen and action.footer and allowed(action.id, situation):
             groups.setdefault(action.group or action.id, []).append(action)
-    return list(groups.values())
+    places = {name: place for place, name in enumerate(_BY_IMPORTANCE)}
+    return sorted(groups.values(), key=lambda group: places.get(group[0].group or group[0].id, len(places)))
 
 
 def key_lines(situation: Situation, look: Look, width: int) -> list[Line]:
-    """As many keys as fit; the ones at the end of the registry go first."""
+    """As many keys as fit, whole ones; the least important go first."""
     spans: list[Span] = [Span(" ")]
-    for group in footer_groups(situation):
+    for group in fitting_groups(situation, width):
         title = group[0].group or group[0].title
         entry = [Span(" ".join(action.footer_key for action in group), "accent"), Span(f" {title}  ", "muted")]
-        if width_of(spans) + width_of(entry) - 2 > width:
-            break
         spans += entry
     return [tuple(spans)]
+
+
+def fitting_groups(situation: Situation, width: int) -> list[list[Action]]:
+    """The groups for which there is room; a small one may take the place of a large one."""
+    fitting: list[list[Action]] = []
+    left = width - 1 + _GAP
+    for group in footer_groups(situation):
+        if _width(group) <= left:
+            fitting.append(group)
+            left -= _width(group)
+    return fitting
+
+
+def _width(group: list[Action]) -> int:
+    return sum(len(action.footer_key) + 1 for action in group) + len(group[0].group or group[0].title) + _GAP
 
 
 class KeyBar(Panel[Situation]):
@@ -54,7 +78,7 @@ class KeyBar(Panel[Situation]):
         if self.value is None:
             return
         left = 1
-        for group in footer_groups(self.value):
+        for group in fitting_groups(self.value, self.content_size.width):
             for action in group:
                 key_width = len(action.footer_key) + 1
                 last = action is group[-1]

@@ -16,6 +16,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from dmtui.tui.actions import Scope, bindings
+from dmtui.tui.copying import FULL_WIDTH, Entry, value_of
 from dmtui.tui.figures import Density, Look
 from dmtui.tui.lines import Align, Line, Span, crop, fit, width_of
 from dmtui.tui.widgets.columns import fit_columns
@@ -74,6 +75,17 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
             """The table."""
             return self.table
 
+    class MarkWanted(Highlighted):
+        """The operator clicked beside a row: it is to be marked or unmarked.
+
+        Attributes:
+            through: all rows from the cursor to it are to be marked.
+        """
+
+        def __init__(self, table: LineTable[Any], key: str, through: bool) -> None:
+            super().__init__(table, key)
+            self.through = through
+
     class Chosen(Highlighted):
         """The row under the cursor was chosen with enter."""
 
@@ -86,8 +98,13 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         name_of_rows: str,
         empty: str,
         id: str,  # noqa: A002 - Textual's word
+        markable: bool = False,
+        commands: Callable[[Row], Sequence[str]] | None = None,
     ) -> None:
         super().__init__(id=id)
+        self._gutter = _GUTTER + markable
+        self._commands = commands
+        self._marks: frozenset[str] | None = frozenset() if markable else None
         self._all_columns = tuple(columns)
         self._columns: list[tuple[Column[Row], int]] = []
         self._key, self._search = key, search
@@ -126,10 +143,41 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         """Show these rows; draws nothing when they are the same as before."""
         same_look = look == self._look
         self._look = look
-        if same_look and rows == self._rows:
+        if same_look and rows == self._rows and self._title:
             return
         self._rows = rows
         self._arrange(everything=not same_look)
+
+    def copied_entries(self) -> list[Entry]:
+        """The values of the row under the cursor, in full, also those for which there is no column at present."""
+        if not self._shown:
+            return []
+        row, entries = self._shown[self._cursor], list[Entry]()
+        for column in self._all_columns:
+            room = FULL_WIDTH if column.align == "left" else column.width
+            text = value_of("".join(span.text for span in column.paint(row, self._look, room)), self._look.glyphs)
+            if text not in ("", "-", "?"):
+                entries.append(Entry(column.title.strip(), text))
+        if self._commands is not None:
+            entries += [Entry("command", command) for command in self._commands(row)]
+        return entries
+
+    def show_marks(self, keys: frozenset[str]) -> None:
+        """Show the rows of these keys as marked."""
+        if keys == self._marks:
+            return
+        changed, self._marks = keys ^ (self._marks or frozenset()), keys
+        self._retitle()
+        first = self.scroll_offset.y
+        for index in range(first, min(len(self._shown), first + self.size.height)):
+            if self._key(self._shown[index]) in changed:
+                self.refresh_line(index + 1)
+
+    def keys_through(self, key: str) -> list[str]:
+        """Keys of the shown rows from the cursor to that row."""
+        keys = [self._key(row) for row in self._shown]
+        ends = sorted((self._cursor, keys.index(key)))
+        return keys[ends[0] : ends[1] + 1]
 
     def filter(self, text: str) -> None:
         """Show only rows that contain the text, whatever its case."""
@@ -141,6 +189,18 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         able: list[Column[Row] | None] = [None, *(c for c, _ in self._columns if c.sort is not None)]
         index = able.index(self._sort) if self._sort in able else 0
         self._order_by(able[(index + 1) % len(able)])
+
+    @property
+    def present_order(self) -> tuple[str, bool]:
+        """Key of the column that rows are ordered by, empty in the order they came; and whether it is turned round."""
+        return (self._sort.key, self._reverse) if self._sort else ("", False)
+
+    def order(self, key: str, reverse: bool) -> None:
+        """Order by the column of that key, if there is one."""
+        column = next((each for each in self._all_columns if each.key == key and each.sort is not None), None)
+        if column is not None:
+            self._sort, self._reverse = column, reverse
+            self._arrange(everything=True)
 
     def move_to(self, key: str | None) -> None:
         """Put the cursor on a row, if it is there."""
@@ -186,9 +246,12 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         if offset.y > 0:
             index = self.scroll_offset.y + offset.y - 1
             if index < len(self._shown):
-                self._place(index)
+                if self._marks is not None and (event.shift or event.ctrl or offset.x < self._gutter):
+                    self.post_message(self.MarkWanted(self, self._key(self._shown[index]), event.shift))
+                else:
+                    self._place(index)
             return
-        left = _GUTTER
+        left = self._gutter
         for column, width in self._columns:
             if left <= offset.x < left + width and column.sort is not None:
                 self._order_by(column)
@@ -209,7 +272,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         spans: Line = ()
         if y == 1 and not self._shown:
             text = f"no {self._name_of_rows} matches the filter" if self._rows and self._filter else self._empty
-            spans = (Span(" " * _GUTTER), Span(text, "muted"))
+            spans = (Span(" " * self._gutter), Span(text, "muted"))
         return strip_of(self, crop(spans, width), width)
 
     @property
@@ -226,13 +289,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
 
     def _arrange(self, everything: bool = False) -> None:
         before, key = self._shown, self.cursor_key
-        rows = (
-            [row for row in self._rows if self._filter in self._search(row).casefold()]
-            if self._filter
-            else [*self._rows]
-        )
-        if self._sort is not None and self._sort.sort is not None:
-            rows.sort(key=self._sort.sort, reverse=self._reverse)
+        rows = self._ordered(self._rows)
         self._shown = rows
         self._retitle()
         if key is not None and not (self._cursor < len(rows) and self._key(rows[self._cursor]) == key):
@@ -246,21 +303,37 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
                 if rows[index] != before[index]:
                     self.refresh_line(index + 1)
 
+    def _ordered(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows that pass the filter, in the order in which they are shown."""
+        kept = [row for row in rows if self._filter in self._search(row).casefold()] if self._filter else [*rows]
+        if self._sort is not None and self._sort.sort is not None:
+            kept.sort(key=self._sort.sort, reverse=self._reverse)
+        return kept
+
     def _fit(self) -> None:
         width = self.size.width
-        self._columns = fit_columns(self._all_columns, width - _GUTTER)
+        self._columns = fit_columns(self._all_columns, width - self._gutter)
         self.virtual_size = Size(width, len(self._shown) + 1)
         self.refresh()
 
     def _retitle(self) -> None:
         total, shown = len(self._rows), len(self._shown)
         count = f"{shown} of {total}" if self._filter else str(total)
-        title = f"{self._name_of_rows[0].upper()}{self._name_of_rows[1:]}s {count}"
+        title = f"{self._name_of_rows[0].upper()}{self._name_of_rows[1:]}s {count}{self._marked_words}"
         if self._look.density is Density.COMPACT:
             title = f" {title} "
         if title != self._title:
             self._title = title
             self.border_title = Content(title)
+
+    @property
+    def _marked_words(self) -> str:
+        """How many rows are marked, for the title."""
+        if not self._marks:
+            return ""
+        hidden = len(self._marks) - sum(self._key(row) in self._marks for row in self._shown)
+        glyphs = self._look.glyphs
+        return f" {glyphs.dot} {glyphs.mark} {len(self._marks)} marked" + (f", {hidden} not shown" if hidden else "")
 
     def _place(self, index: int, announce: bool = True) -> None:
         index = max(0, min(index, len(self._shown) - 1))
@@ -279,7 +352,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
 
     def _header(self, width: int) -> Strip:
         style = self.get_component_rich_style("line-table--header")
-        cells = " " * _GUTTER
+        cells = " " * self._gutter
         for column, room in self._columns:
             title = column.title
             if column is self._sort:
@@ -291,12 +364,16 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
     def _row(self, index: int, width: int) -> Strip:
         here = index == self._cursor
         row, look = self._shown[index], self._look
-        spans: list[Span] = [Span(f"{look.glyphs.cursor} " if here else "  ", "accent")]
+        marked = self._marks is not None and self._key(row) in self._marks
+        sign = (look.glyphs.mark if marked else " ") if self._marks is not None else ""
+        spans: list[Span] = [Span(f"{look.glyphs.cursor if here else ' '}{sign} ", "accent")]
         for column, room in self._columns:
             cell = crop(column.paint(row, look, room), room, look.glyphs.ellipsis)
             gap = Span(" " * (room - width_of(cell)))
             spans += [gap, *cell, Span(" ")] if column.align == "right" else [*cell, gap, Span(" ")]
         if not here:
-            return strip_of(self, tuple(spans), width)
+            return strip_of(self, tuple(spans), width, Style(bold=True) if marked else None)
         cursor = self.get_component_rich_style("line-table--cursor")
-        return strip_of(self, tuple(spans), width, Style(bgcolor=cursor.bgcolor, reverse=cursor.reverse))
+        return strip_of(
+            self, tuple(spans), width, Style(bgcolor=cursor.bgcolor, reverse=cursor.reverse, bold=marked or None)
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from textual.content import Content
@@ -10,7 +11,8 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from dmtui.tui.figures import Look
+from dmtui.tui.copying import FULL_WIDTH, Entry, entries_of
+from dmtui.tui.figures import Density, Look
 from dmtui.tui.lines import Line, changed_cells
 from dmtui.tui.widgets.roles import strip_of
 
@@ -58,6 +60,13 @@ class Panel(Widget, Generic[Value]):
         changed = [y for y, spans in enumerate(self._lines) if spans != before[y]]
         if changed:
             self.refresh(*(self._changed_region(y, before[y]) for y in changed))
+
+    def copied_entries(self) -> list[Entry]:
+        """The values that are shown, in full, a line each."""
+        if self._value is None:
+            return []
+        look = replace(self._look, density=Density.ROOMY)
+        return entries_of(self._paint(self._value, look, FULL_WIDTH), self._title.strip(), look.glyphs)
 
     def entitle(self, title: str) -> None:
         """Put a title into the border, as text: a name in it is never read as markup."""

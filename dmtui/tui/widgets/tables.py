@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dmtui.monitor.sample import Pool, ThinDevice
+from dmtui.monitor.sample import ThinDevice
 from dmtui.thinpool.text import printable
+from dmtui.tui.alarms import PoolRow
 from dmtui.tui.figures import (
     DEVICE_THRESHOLDS,
     Level,
@@ -15,7 +16,6 @@ from dmtui.tui.figures import (
     metadata_level,
     mode_level,
     percent,
-    pool_level,
 )
 from dmtui.tui.lines import Line, Span, fit_middle, line, width_of
 from dmtui.tui.paint.gauge import small_bar
@@ -27,14 +27,14 @@ _BARS = (_BAR_FROM_WIDTH, 24)
 """In a wide table a share has a gauge beside it."""
 
 
-def _pool_name(pool: Pool, look: Look, room: int) -> Line:
-    level = pool_level(pool)
-    name = fit_middle(printable(pool.display_name), room - 2, look.glyphs.ellipsis)
+def _pool_name(row: PoolRow, look: Look, room: int) -> Line:
+    level = row.level
+    name = fit_middle(printable(row.pool.display_name), room - 2, look.glyphs.ellipsis)
     return line(Span(f"{level.sign(look.glyphs)} ", level.role), Span(name, "strong"))
 
 
-def _pool_mode(pool: Pool, look: Look, room: int) -> Line:
-    level = mode_level(pool.mode)
+def _pool_mode(row: PoolRow, look: Look, room: int) -> Line:
+    pool, level = row.pool, mode_level(row.pool.mode)
     role = "warn" if level is None else "text" if level is Level.OK else level.role
     spans = [Span(printable(pool.mode or "?"), role)]
     if pool.needs_check:
@@ -44,7 +44,8 @@ def _pool_mode(pool: Pool, look: Look, room: int) -> Line:
     return tuple(spans)
 
 
-def _share(fraction: float | None, level: Level | None, look: Look, room: int, role: str = "data") -> Line:
+def share(fraction: float | None, level: Level | None, look: Look, room: int, role: str = "data") -> Line:
+    """A share with the sign of its level, and a small gauge where there is room."""
     sign = "" if level in (None, Level.OK, Level.WATCH) else f"{level.sign(look.glyphs)} "
     text = Span(f"{sign}{percent(fraction)}", "text" if level in (None, Level.OK) else level.role)
     width = room - _SHARE_WIDTH - 2
@@ -58,17 +59,17 @@ def _bar_role(level: Level | None, role: str) -> str:
     return role if level in (None, Level.OK) else level.role
 
 
-def _pool_data(pool: Pool, look: Look, room: int) -> Line:
-    return _share(pool.data.used_fraction, data_level(pool), look, room)
+def _pool_data(row: PoolRow, look: Look, room: int) -> Line:
+    return share(row.pool.data.used_fraction, data_level(row.pool, look.thresholds), look, room)
 
 
-def _pool_metadata(pool: Pool, look: Look, room: int) -> Line:
-    return _share(pool.metadata.used_fraction, metadata_level(pool), look, room, "meta")
+def _pool_metadata(row: PoolRow, look: Look, room: int) -> Line:
+    return share(row.pool.metadata.used_fraction, metadata_level(row.pool, look.thresholds), look, room, "meta")
 
 
 def _device_share(device: ThinDevice, look: Look, room: int) -> Line:
     fraction = device_fraction(device)
-    return _share(fraction, level_of(fraction, DEVICE_THRESHOLDS), look, room)
+    return share(fraction, level_of(fraction, DEVICE_THRESHOLDS), look, room)
 
 
 def _device_state(device: ThinDevice, look: Look, room: int) -> Line:
@@ -76,12 +77,12 @@ def _device_state(device: ThinDevice, look: Look, room: int) -> Line:
     return (Span(f" {level.sign(look.glyphs)} {words}", "muted" if level is Level.OK else level.role),)
 
 
-def _pool_owner(pool: Pool, look: Look, room: int) -> Line:
-    return (Span(pool.owner, "muted"),)
+def _pool_owner(row: PoolRow, look: Look, room: int) -> Line:
+    return (Span(row.pool.owner, "muted"),)
 
 
-def _pool_devices(pool: Pool, look: Look, room: int) -> Line:
-    return (Span(str(len(pool.devices))),)
+def _pool_devices(row: PoolRow, look: Look, room: int) -> Line:
+    return (Span(str(len(row.pool.devices))),)
 
 
 def _device_name(device: ThinDevice, look: Look, room: int) -> Line:
@@ -109,20 +110,21 @@ def _by_state(device: ThinDevice) -> tuple[int, str]:
     return -level, words
 
 
-def _unknown_last(value: float | None) -> float:
+def unknown_last(value: float | None) -> float:
+    """What is not known comes below everything that is."""
     return -1.0 if value is None else value
 
 
-POOL_COLUMNS: tuple[Column[Pool], ...] = (
-    Column("name", "POOL", 16, _pool_name, lambda pool: pool.display_name, grows=True),
-    Column("owner", "OWNER", 10, _pool_owner, lambda pool: pool.owner, needs=60),
-    Column("mode", "MODE", 17, _pool_mode, lambda pool: pool.mode or "", needs=60),
+POOL_COLUMNS: tuple[Column[PoolRow], ...] = (
+    Column("name", "POOL", 16, _pool_name, lambda row: row.pool.display_name, grows=True),
+    Column("owner", "OWNER", 10, _pool_owner, lambda row: row.pool.owner, needs=60),
+    Column("mode", "MODE", 17, _pool_mode, lambda row: row.pool.mode or "", needs=60),
     Column(
         "data",
         "DATA",
         9,
         _pool_data,
-        lambda pool: _unknown_last(pool.data.used_fraction),
+        lambda row: unknown_last(row.pool.data.used_fraction),
         align="right",
         descending=True,
         wide=_BARS,
@@ -132,13 +134,20 @@ POOL_COLUMNS: tuple[Column[Pool], ...] = (
         "METADATA",
         9,
         _pool_metadata,
-        lambda pool: _unknown_last(pool.metadata.used_fraction),
+        lambda row: unknown_last(row.pool.metadata.used_fraction),
         align="right",
         descending=True,
         wide=_BARS,
     ),
     Column(
-        "devices", "DEVICES", 7, _pool_devices, lambda pool: len(pool.devices), align="right", descending=True, needs=90
+        "devices",
+        "DEVICES",
+        7,
+        _pool_devices,
+        lambda row: len(row.pool.devices),
+        align="right",
+        descending=True,
+        needs=90,
     ),
 )
 DEVICE_COLUMNS: tuple[Column[ThinDevice], ...] = (
@@ -150,7 +159,7 @@ DEVICE_COLUMNS: tuple[Column[ThinDevice], ...] = (
         "MAPPED",
         9,
         _device_mapped,
-        lambda device: _unknown_last(device.mapped_bytes),
+        lambda device: unknown_last(device.mapped_bytes),
         align="right",
         descending=True,
     ),
@@ -159,7 +168,7 @@ DEVICE_COLUMNS: tuple[Column[ThinDevice], ...] = (
         "USED",
         9,
         _device_share,
-        lambda device: _unknown_last(device_fraction(device)),
+        lambda device: unknown_last(device_fraction(device)),
         align="right",
         descending=True,
         wide=_BARS,
@@ -169,17 +178,18 @@ DEVICE_COLUMNS: tuple[Column[ThinDevice], ...] = (
 )
 
 
-class PoolTable(LineTable[Pool]):
+class PoolTable(LineTable[PoolRow]):
     """Every pool of the machine; the row under the cursor is the pool that is shown."""
 
     def __init__(self) -> None:
         super().__init__(
             POOL_COLUMNS,
-            lambda pool: pool.name,
-            lambda pool: f"{pool.display_name} {pool.owner}",
+            lambda row: row.pool.name,
+            lambda row: f"{row.pool.display_name} {row.pool.owner}",
             name_of_rows="pool",
             empty="no thin pool",
             id="pools",
+            commands=lambda row: (f"dmsetup status {row.pool.name}", f"dmsetup table {row.pool.name}"),
         )
 
 
@@ -194,4 +204,5 @@ class DeviceTable(LineTable[ThinDevice]):
             name_of_rows="thin device",
             empty="this pool has no active thin device",
             id="devices",
+            commands=lambda device: (f"dmsetup status {device.name}", f"dmsetup table {device.name}"),
         )

@@ -1,0 +1,139 @@
+"""What the threads that plan and perform are asked for, and what they deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from dmtui.deviceset.engine import Engine
+from dmtui.deviceset.operations import Operation
+from dmtui.deviceset.plan import Progress
+
+
+class OpenEngine(Protocol):
+    """Opens the device set of the session's graph directory."""
+
+    def __call__(self, *, recovering: bool, making: bool) -> Engine:
+        """See `dmtui.deviceset.engine.open_engine`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A form as it was filled in."""
+
+    operation: Operation
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What there is, before a form is filled in.
+
+    Attributes:
+        pool: name of the graph directory's pool, whether it is active or not.
+        names: the recorded devices.
+        error: why it cannot be told; empty where it can.
+    """
+
+    operation: Operation
+    pool: str = ""
+    names: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A plan to be read.
+
+    Attributes:
+        steps: of each its text and the command line that would do the same; that is empty where there is none.
+        refusal: why it cannot be done, where it is one of several; empty where it can.
+    """
+
+    title: str
+    steps: tuple[tuple[str, str], ...]
+    notices: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a request would do now.
+
+    Attributes:
+        lines: of its plans; empty where there is an error.
+        sheets: the same plans, a sheet each.
+        error: why it cannot be done, by the engine's own rules; empty where it can, be it for some of several devices.
+        signature: the lines without what a directory that is yet to be made gives its devices' names.
+    """
+
+    request: Request
+    lines: tuple[str, ...] = ()
+    error: str = ""
+    signature: tuple[str, ...] = ()
+    sheets: tuple[Sheet, ...] = ()
+
+    @property
+    def able(self) -> int:
+        """Of how many devices, or pools, it can be done."""
+        return sum(not sheet.refusal for sheet in self.sheets)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far the operation under way has come.
+
+    Attributes:
+        seconds: since its beginning.
+        part: which of its plans it is about, from 0.
+    """
+
+    request: Request
+    progress: Progress
+    seconds: float
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What became of one device of several.
+
+    Attributes:
+        error: why it failed or was refused; empty where it was done.
+        undone: the steps that were taken back after a failure.
+        unfinished: something of it is left to the next command.
+    """
+
+    subject: str
+    seconds: float = 0.0
+    error: str = ""
+    undone: tuple[str, ...] = ()
+    unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An operation has ended.
+
+    Attributes:
+        error: why it failed; empty where it was done.
+        undone: the steps that were taken back after a failure.
+        unfinished: the next command has work to do.
+        result: what it found, a line each.
+        changed: it was not begun, because its plan is another than the one that was shown: these lines.
+        parts: where it was about several devices, what became of each.
+    """
+
+    request: Request
+    seconds: float = 0.0
+    error: str = ""
+    undone: tuple[str, ...] = ()
+    unfinished: bool = False
+    result: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+
+Delivery = Survey | Preview | Step | Finished

@@ -1,0 +1,107 @@
+"""What the dashboard knows and what the operator chose in it: samples come in, the selection follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dmtui.monitor.alerts import Alert, Change
+from dmtui.monitor.memory import Memory
+from dmtui.monitor.poller import PollFailed
+from dmtui.monitor.sample import Pool, Sample
+from dmtui.monitor.thresholds import Thresholds
+from dmtui.tui.alarms import Notice, notice_of, worst_first
+from dmtui.tui.history import DeviceTrail, History
+from dmtui.tui.state import Choices
+from dmtui.tui.stream import Stream
+
+
+class Known:
+    """Everything that outlives a screen.
+
+    Args:
+        stream: of the samples.
+        thresholds: from where on a figure is watched, WARN and CRIT.
+        choices: what is chosen on the screens.
+        pool_name: of the pool that is selected first; None for the worst.
+
+    Attributes:
+        stream: of the samples.
+        choices: what is chosen on the screens.
+        memory: what the samples come to.
+        trail: the short history of each pool.
+        device_trail: how much of the selected device was mapped.
+        pool_name: of the selected pool; None where there is none.
+        device_name: of the selected thin device; None where none was selected.
+    """
+
+    def __init__(self, stream: Stream, thresholds: Thresholds, choices: Choices, pool_name: str | None) -> None:
+        self.stream, self.choices = stream, choices
+        self._thresholds = thresholds
+        self.memory = Memory(thresholds)
+        self.trail = History()
+        self.device_trail = DeviceTrail()
+        self.pool_name = pool_name
+        self.device_name: str | None = None
+
+    @property
+    def sample(self) -> Sample | None:
+        """The newest sample; None before the first."""
+        return self.stream.sample
+
+    @property
+    def pool(self) -> Pool | None:
+        """The selected pool as the newest sample has it."""
+        return self.sample.pool(self.pool_name) if self.sample is not None and self.pool_name else None
+
+    @property
+    def notice(self) -> Notice | None:
+        """The alert to be told first."""
+        return notice_of(self.memory.alerts.alerts, self.pool_name)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether the selected pool has alerts that nobody has acknowledged."""
+        return any(not alert.acknowledged for alert in self._alerts())
+
+    def take_in(self, outcome: Sample | PollFailed) -> tuple[Change, ...]:
+        """Take in the outcome of a poll; returns what has changed in the alerts."""
+        changes: tuple[Change, ...] = ()
+        for sample in self.stream.take_in(outcome):
+            self.trail.add(sample)
+            changes = self.memory.take_in(sample)
+            self.device_trail.add(sample, self.pool_name, self.device_name)
+            self.choices.marks.take_in(sample)
+        return changes
+
+    def keep_selection(self, sample: Sample) -> tuple[bool, str]:
+        """Select the worst pool where the selected one is not there.
+
+        Returns whether the selection is another now, and the name of the pool that is gone, empty where none is.
+        """
+        if self.pool_name is not None and sample.pool(self.pool_name):
+            return False, ""
+        gone = self.pool_name or ""
+        worst = worst_first(sample.pools, self.memory.alerts, self._thresholds)
+        self.pool_name = worst[0].pool.name if worst else None
+        return True, gone
+
+    def choose_pool(self, name: str) -> bool:
+        """Select a pool; False where it is not there or is selected already."""
+        if self.sample is None or name == self.pool_name or not self.sample.pool(name):
+            return False
+        self.pool_name = name
+        return True
+
+    def choose_device(self, name: str) -> None:
+        """Select a thin device of the selected pool."""
+        self.device_name = name
+        if self.sample is not None:
+            self.device_trail.add(self.sample, self.pool_name, name)
+
+    def acknowledge(self, at: float) -> None:
+        """Note that the alerts of the selected pool are seen."""
+        for alert in self._alerts():
+            self.memory.acknowledge(alert.key, at)
+
+    def _alerts(self) -> Iterator[Alert]:
+        return iter(self.memory.alerts.of(self.pool_name or ""))

@@ -1,0 +1,168 @@
+"""What all screens have in common: the lines at the top, the keys at the bottom, and being shown a state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, cast
+
+from textual.app import App, ComposeResult
+from textual.containers import Container
+from textual.events import Resize
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from dmtui.tui.actions import Scope
+from dmtui.tui.copying import Entry, copy
+from dmtui.tui.figures import Density, Look
+from dmtui.tui.freshness import Flow
+from dmtui.tui.paint.header import header_lines, moment_lines, notice_lines
+from dmtui.tui.paint.timeline import timeline_lines
+from dmtui.tui.state import DashboardState
+from dmtui.tui.widgets.key_bar import KeyBar
+from dmtui.tui.widgets.line_table import LineTable
+from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.roles import ROLE_CLASSES
+
+_ROOMY = (180, 58)
+_NORMAL = (110, 34)
+
+
+def density_of(width: int, height: int) -> Density:
+    """The arrangement that suits a terminal."""
+    if width >= _ROOMY[0] and height >= _ROOMY[1]:
+        return Density.ROOMY
+    return Density.NORMAL if width >= _NORMAL[0] and height >= _NORMAL[1] else Density.COMPACT
+
+
+class DashboardScreen(Screen[None]):
+    """A screen of the dashboard: `compose_body` makes its middle, `show_body` fills it."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
+    SCOPE: ClassVar[Scope] = Scope.OVERVIEW
+    """Whose actions are this screen's."""
+    MARKS: ClassVar[bool] = False
+    """Whether the devices that are marked on it are what operations are done to."""
+
+    _look = Look()
+
+    class ViewWanted(Message):
+        """The size has changed: what is shown must be handed over again."""
+
+    class OverlayWanted(Message):
+        """A screen is to lie over this one until it is closed."""
+
+        def __init__(self, overlay: Screen[None]) -> None:
+            super().__init__()
+            self.overlay = overlay
+
+    class DeviceWanted(Message):
+        """The operator moved to a device, or wants to see all about it.
+
+        Attributes:
+            name: its device-mapper name.
+            opened: whether its own screen is wanted.
+        """
+
+        def __init__(self, name: str, opened: bool) -> None:
+            super().__init__()
+            self.name, self.opened = name, opened
+
+    def compose(self) -> ComposeResult:
+        """The top, the body, the keys."""
+        with Container(id="top"):
+            yield Panel(header_lines, id="header")
+            yield Panel(moment_lines, id="moment")
+        yield Panel(notice_lines, id="notice")
+        yield Panel(timeline_lines, id="timeline")
+        yield from self.compose_body()
+        yield KeyBar(id="keys")
+
+    def compose_body(self) -> Iterable[Widget]:
+        """The widgets between the top and the keys."""
+        raise NotImplementedError
+
+    def show_body(self, state: DashboardState) -> None:
+        """Fill the body; panels paint only what differs from before."""
+        raise NotImplementedError
+
+    @property
+    def device_key(self) -> str | None:
+        """Name of the thin device under the cursor; None where the screen has none."""
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The registry decides, here as for the app; what is not allowed leaves its key to the app."""
+        return cast("App[Any]", self.app).check_action(action, parameters)  # pyright: ignore[reportUnknownMemberType]
+
+    def on_resize(self, event: Resize) -> None:
+        """What is shown depends on the size."""
+        self.post_message(self.ViewWanted())
+
+    def on_screen_resume(self) -> None:
+        """It lay under another screen and was shown nothing meanwhile."""
+        self.post_message(self.ViewWanted())
+
+    def action_explain(self) -> None:
+        """Say what the figures of the focused panel mean, then those of the others."""
+        from dmtui.tui.screens.explain import ExplainScreen  # noqa: PLC0415 - read when it is asked for
+
+        focused = [self.focused.id] if self.focused is not None and self.focused.id else []
+        others = [widget.id for widget in self.query(".box") if widget.id and widget.display]
+        app = cast("App[Any]", self.app)  # pyright: ignore[reportUnknownMemberType]
+        app.push_screen(ExplainScreen((*focused, *others), self._look))
+
+    def action_copy(self) -> None:
+        """Copy a value: of the row under the cursor, or of what the panels show."""
+        from dmtui.tui.screens.copy import CopyScreen  # noqa: PLC0415 - read when it is asked for
+
+        app = cast("App[Any]", self.app)  # pyright: ignore[reportUnknownMemberType]
+        entries = tuple(dict.fromkeys(self.copied_entries()))
+        if not entries:
+            app.notify("there is nothing to copy", severity="warning", markup=False)
+            return
+        app.push_screen(CopyScreen(entries, self._look), lambda entry: entry and copy(app, entry.title, entry.text))
+
+    def copied_entries(self) -> Iterable[Entry]:
+        """What can be copied: first what has the focus."""
+        tables: list[LineTable[Any]] = [table for table in self.query(LineTable[Any]) if table.display]
+        for table in sorted(tables, key=lambda table: not table.has_focus):
+            if table.has_focus or len(tables) == 1:
+                yield from table.copied_entries()
+        for panel in self.query(Panel[Any]):
+            if panel.has_class("box") and panel.display:
+                yield from panel.copied_entries()
+
+    @property
+    def density(self) -> Density:
+        """How much room there is at present."""
+        return density_of(*self.size)
+
+    def show(self, state: DashboardState) -> None:
+        """Show a state."""
+        fresh, self._look = state.top.freshness, state.look
+        classes = {f"-{density.value}": density is state.look.density for density in Density}
+        classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": state.pool is None}
+        self.update_classes(classes)  # all at once: each change of a class styles the whole screen anew
+        for name in ("header", "moment", "notice"):
+            self.panel(name).show(state.top, state.look)
+        self.panel("timeline").display = fresh.position is not None
+        if fresh.position is not None:
+            self.panel("timeline").show(fresh, state.look)
+        self.query_one(KeyBar).show(state.situation, state.look)
+        self.show_body(state)
+
+    def panel(self, name: str) -> Panel[Any]:
+        """The panel of that id."""
+        return cast("Panel[Any]", self.query_one(f"#{name}"))
+
+
+def titled(text: str, look: Look) -> str:
+    """A title for a frame: a rule has no corners that keep the title away from it."""
+    return f" {text} " if look.density is Density.COMPACT else text
+
+
+def boxed(widget: Widget) -> Widget:
+    """The widget in a frame."""
+    widget.add_class("box")
+    return widget

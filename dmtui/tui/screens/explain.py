@@ -1,0 +1,65 @@
+"""What is this? A sheet over the screen that explains the figures of the focused panel, then those of the others."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+
+from dmtui.tui.copying import copy
+from dmtui.tui.figures import Look
+from dmtui.tui.glyphs import ASCII
+from dmtui.tui.lines import text_of
+from dmtui.tui.paint.explain import explain_lines
+from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.roles import ROLE_CLASSES
+
+
+class ExplainScreen(ModalScreen[None]):
+    """Closed with the key that opened it, or escape."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,i,enter,q", "close", "Close"),
+        Binding("y", "copy", "Copy"),
+        Binding("down,j", "scroll_by(1)", "Down"),
+        Binding("up,k", "scroll_by(-1)", "Up"),
+    ]
+    DEFAULT_CSS = """
+    ExplainScreen { align: center middle; background: $background 55%; }
+    ExplainScreen #explain {
+        width: 90%; max-width: 110; height: auto; max-height: 90%; background: $background;
+        border: round $primary; border-title-color: $primary; padding: 0 2; scrollbar-size-vertical: 1;
+    }
+    ExplainScreen.-ascii #explain { border: ascii $primary; }
+    """
+
+    def __init__(self, panels: tuple[str, ...], look: Look) -> None:
+        super().__init__(classes="-ascii" if look.glyphs is ASCII else "")
+        self._panels, self._look = panels, look
+
+    def compose(self) -> ComposeResult:
+        """One sheet."""
+        with VerticalScroll(id="explain"):
+            yield Panel(explain_lines, id="explain-figures")
+
+    def on_mount(self) -> None:
+        """Fill it."""
+        self.query_one("#explain").border_title = "What is this?   y copies   esc closes"
+        cast("Panel[Any]", self.query_one("#explain-figures")).show(self._panels, self._look)
+
+    def action_close(self) -> None:
+        """Back to the figures."""
+        self.dismiss(None)
+
+    def action_copy(self) -> None:
+        """Copy the text."""
+        text = text_of(cast("Panel[Any]", self.query_one("#explain-figures")).lines)
+        copy(cast("App[Any]", self.app), "explanation", text)  # pyright: ignore[reportUnknownMemberType]
+
+    def action_scroll_by(self, lines: int) -> None:
+        """Scroll."""
+        self.query_one("#explain", VerticalScroll).scroll_relative(y=lines, animate=False)

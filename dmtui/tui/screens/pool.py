@@ -1,0 +1,154 @@
+"""The screen of one pool: how full it is and will be, what it is and stands on, what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.types import CSSPathType
+
+from dmtui.monitor.alertrules import duration
+from dmtui.monitor.quantities import Quantity, host_backing
+from dmtui.monitor.rings import RESOLUTIONS, Point
+from dmtui.monitor.sample import Pool
+from dmtui.thinpool.text import printable
+from dmtui.tui.actions import Scope, bindings
+from dmtui.tui.figures import Density, Look, span_ends
+from dmtui.tui.look import stylesheet
+from dmtui.tui.paint.alerts import alert_lines
+from dmtui.tui.paint.capacity import capacity_lines
+from dmtui.tui.paint.facts import facts_lines
+from dmtui.tui.paint.footing import footing_lines
+from dmtui.tui.paint.outlook import outlook_lines
+from dmtui.tui.paint.poolview import PoolView, guides_of
+from dmtui.tui.paint.welcome import welcome_lines
+from dmtui.tui.screens.base import DashboardScreen, boxed, titled
+from dmtui.tui.state import SPANS_SECONDS, DashboardState
+from dmtui.tui.widgets.chart import Chart, Series
+from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.scroll import Scroll
+
+_CHARTS = (
+    ("data-chart", "Data", "data", Quantity.DATA_USED),
+    ("metadata-chart", "Metadata above its reserve", "meta", Quantity.METADATA_LIVE),
+    ("host-chart", "Host file system", "muted", Quantity.HOST_FREE),
+)
+_SLOTS_PER_SPAN = RESOLUTIONS[0].slots
+_LATEST_SECONDS = 15
+"""A chart of a long span waits no longer than this for its newest point."""
+
+
+class PoolScreen(DashboardScreen):
+    """Arranges the panels of the selected pool by the terminal's size."""
+
+    SCOPE = Scope.POOL
+    BINDINGS = bindings(Scope.POOL)
+    AUTO_FOCUS = "#pool-body"
+    CSS_PATH: ClassVar[CSSPathType | None] = stylesheet("pool.tcss")
+    _state: DashboardState | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """Every panel once; the stylesheet arranges them."""
+        yield Panel(welcome_lines, id="welcome")
+        with Scroll(id="pool-body"):
+            with Container(id="pool-figures"):
+                with Container(classes="pool-column"):
+                    yield boxed(Panel(capacity_lines, id="capacity"))
+                    yield boxed(Panel(outlook_lines, id="outlook"))
+                with Container(classes="pool-column"):
+                    yield boxed(Panel(facts_lines, id="pool-facts"))
+                    yield boxed(Panel(footing_lines, id="footing"))
+            with Container(id="pool-past"):
+                with Container(id="charts"):
+                    for name, *_ in _CHARTS:
+                        yield boxed(Chart(id=name))
+                yield boxed(Panel(alert_lines, id="pool-alerts"))
+
+    def show_body(self, state: DashboardState) -> None:
+        """Show the selected pool; a welcome where there is none."""
+        self._state = state
+        pool, sample, look = state.pool, state.sample, state.look
+        if sample is None or pool is None:
+            self.panel("welcome").show(state.top, look)
+            return
+        memory = state.memory
+        view = PoolView(
+            pool,
+            sample.waited_at,
+            memory.thresholds,
+            memory.forecasts.get(pool.name),
+            memory.alerts.of(pool.name),
+            memory.waits.by_pool.get(pool.name),
+            state.min_free_percent,
+        )
+        pool_name = printable(pool.display_name)
+        for name, title, value in (
+            ("capacity", pool_name if look.density is Density.COMPACT else "Space", view),
+            ("outlook", "Outlook", view),
+            ("pool-facts", "Pool", pool),
+            ("footing", "Stands on", pool),
+            ("pool-alerts", _alerts_title(view), view.alerts),
+        ):
+            self.panel(name).entitle(titled(title, look))
+            self.panel(name).show(value, look)
+        self._show_charts(state, view, look)
+
+    def action_shorter_span(self) -> None:
+        """Show less of the past, and finer."""
+        self._change_span(-1)
+
+    def action_longer_span(self) -> None:
+        """Show more of the past."""
+        self._change_span(1)
+
+    def _change_span(self, step: int) -> None:
+        if self._state is None:
+            return
+        place = SPANS_SECONDS.index(self._state.choices.span_seconds) + step
+        self._state.choices.span_seconds = SPANS_SECONDS[min(len(SPANS_SECONDS) - 1, max(0, place))]
+        self.post_message(self.ViewWanted())
+
+    def _show_charts(self, state: DashboardState, view: PoolView, look: Look) -> None:
+        pool, span = view.pool, state.choices.span_seconds
+        has_host = host_backing(pool) is not None and look.density is Density.ROOMY
+        for name, title, role, quantity in _CHARTS:
+            chart = self.query_one(f"#{name}", Chart)
+            if quantity is Quantity.HOST_FREE:
+                chart.display = has_host
+                if not has_host:
+                    continue
+            short = title.split()[0] if look.density is Density.COMPACT else title
+            chart.entitle(titled(f"{short} {look.glyphs.dot} last {duration(span)}", look))
+            chart.show(self._series(state, pool, quantity, role), look)
+
+    def _series(self, state: DashboardState, pool: Pool, quantity: Quantity, role: str) -> Series:
+        memory, span = state.memory, state.choices.span_seconds
+        newest_at = memory.history.newest_at or 0.0
+        hold = 3 * state.top.freshness.interval_seconds
+        every = min(_LATEST_SECONDS, span / _SLOTS_PER_SPAN)
+
+        def read(count: int) -> Sequence[float | None]:
+            points = memory.history.columns(pool.name, quantity, span, count, hold_seconds=hold)
+            return [_share(point, quantity) for point in points]
+
+        limits = memory.thresholds
+        guides = {
+            Quantity.DATA_USED: guides_of(limits.data_percent),
+            Quantity.METADATA_LIVE: guides_of(limits.metadata_percent),
+        }.get(quantity, ())
+        key = (pool.name, quantity, span, math.floor(newest_at / every), hold)
+        return Series(key, role, read, guides, span_ends(span, newest_at))
+
+
+def _share(point: Point | None, quantity: Quantity) -> float | None:
+    """The worst of a column as a share of the axis: the peak of what is used."""
+    if point is None or not point.total:
+        return None
+    return 1 - point.low / point.total if quantity is Quantity.HOST_FREE else point.high / point.total
+
+
+def _alerts_title(view: PoolView) -> str:
+    return f"Alerts {len(view.alerts)}" if view.alerts else "Alerts"
