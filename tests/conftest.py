@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The machine that runs them may be slow: no test fails for that. Where CI says so, every run takes the same examples.
+settings.register_profile(
+    "dmtui", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+)
+settings.load_profile("dmtui")
 
 
 @pytest.fixture(params=["emulated", pytest.param("kernel", marks=pytest.mark.kernel)])
@@ -27,6 +35,28 @@ def home(machine_kind, tmp_path):
     shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays_behind():
+    """Hold every module that runs in the guest to leaving no mapped device to the next one."""
+    if not os.environ.get("DMTUI_SCRATCH"):
+        yield
+        return
+    found = _mapped_devices()
+    yield
+    give_up_at = time.monotonic() + 20
+    while (left := _mapped_devices() - found) and time.monotonic() < give_up_at:
+        time.sleep(0.5)  # udev may look at what goes
+    assert not left, f"left behind: {sorted(left)}"
+
+
+def _mapped_devices() -> set[str]:
+    found: set[str] = set()
+    for name in Path("/sys/block").glob("dm-*/dm/name"):
+        with suppress(OSError):  # it has gone meanwhile
+            found.add(name.read_text().strip())
+    return found
+
+
 @pytest.fixture
 def machine(machine_kind, home):
     """The machine under test, left as it was found."""
@@ -42,6 +72,7 @@ def machine(machine_kind, home):
     machine = KernelMachine()
     found = {entry.name for entry in machine.device_mapper.list_devices()}
     yield machine
+    _unmount_below(machine, home)
     _remove_new_devices(machine, found)
     for loop in machine.loops.list_bound():
         if loop.backing_path and loop.backing_path.startswith(str(home)):
@@ -49,10 +80,20 @@ def machine(machine_kind, home):
     machine.close()
 
 
+def _unmount_below(machine, directory: Path) -> None:
+    from dmtui.machine.errors import MachineError
+
+    for mount in reversed(machine.filesystems.mounts()):  # what is mounted on others goes first
+        if mount.directory.startswith(f"{directory}/"):
+            with suppress(MachineError):
+                machine.filesystems.unmount(mount.directory)
+
+
 def _remove_new_devices(machine, found: set[str]) -> None:
     from dmtui.machine.errors import MachineError
 
-    for _ in range(20):  # what stands on others goes first: try until nothing is left
+    give_up_at = time.monotonic() + 20
+    while True:  # what stands on others goes first, and udev may look at something: try until nothing is left
         left = [entry.name for entry in machine.device_mapper.list_devices() if entry.name not in found]
         for name in left:
             for step in (machine.device_mapper.resume, machine.device_mapper.remove):
@@ -60,3 +101,5 @@ def _remove_new_devices(machine, found: set[str]) -> None:
                     step(name)
         if not left:
             return
+        assert time.monotonic() < give_up_at, f"devices that cannot be removed: {left}"
+        time.sleep(0.05)

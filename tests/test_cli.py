@@ -5,6 +5,8 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +57,7 @@ def run(capsys):
 
 
 def one_line(text: str) -> bool:
-    return text.count("\n") == 1 and text.startswith("dmtui: ")
+    return text.count("\n") == 1 and text.startswith(("dmtui: ", "dmtui "))
 
 
 def test_info_prints_the_status_block(run, populated):
@@ -123,6 +125,11 @@ def test_a_write_on_the_emulated_machine_moves_the_figures(run, populated):
     assert run(*populated, "emulator", "write", "web", "--offset", "5G", "--length", "200M") == (0, "", "")
     after = json.loads(run(*populated, "info", "--format", "json")[1])
     assert after["data_space"]["used"] - before["data_space"]["used"] == 200 * 2**20
+    assert run(*populated, "emulator", "read", "web", "--offset", "5G", "--length", "200M") == (
+        0,
+        "209.7 MB read\n",
+        "",
+    )
     assert run(*populated, "emulator", "discard", "web", "--offset", "5G", "--length", "200M")[0] == 0
     again = json.loads(run(*populated, "info", "--format", "json")[1])
     assert again["data_space"]["used"] == before["data_space"]["used"]
@@ -138,6 +145,26 @@ def test_after_a_reboot_there_is_no_pool(run, populated):
     assert run(*populated, "emulator", "reboot")[0] == 0
     assert run(*populated, "info")[0] == 3
     assert run(*populated, "pools", "--format", "json")[1] == "[]\n"
+
+
+def test_the_clock_of_the_emulated_machine_is_stopped_stepped_and_let_go(run, populated):
+    assert run(*populated, "emulator", "clock")[1].endswith("+00:00, runs\n")
+    assert run(*populated, "emulator", "clock", "freeze") == (0, "", "")
+    shown = run(*populated, "emulator", "clock", "show")[1]
+    assert shown.endswith("+00:00, stands still\n")
+    assert run(*populated, "emulator", "clock")[1] == shown
+    assert run(*populated, "emulator", "clock", "step", "86400") == (0, "", "")
+    later = run(*populated, "emulator", "clock")[1]
+    times = [datetime.fromisoformat(text.partition(",")[0]) for text in (shown, later)]
+    assert times[1] - times[0] == timedelta(days=1)
+    assert run(*populated, "emulator", "clock", "run") == (0, "", "")
+    assert run(*populated, "emulator", "clock")[1].endswith(", runs\n")
+
+
+def test_how_long_writers_wait_for_space_is_told_and_set(run, populated):
+    assert run(*populated, "emulator", "no-space-timeout") == (0, "60\n", "")
+    assert run(*populated, "emulator", "no-space-timeout", "5") == (0, "", "")
+    assert run(*populated, "emulator", "no-space-timeout") == (0, "5\n", "")
 
 
 def test_emulator_status_names_what_it_holds(run, populated):
@@ -171,6 +198,10 @@ def test_emulator_status_names_what_it_holds(run, populated):
         (["emulator", "write", "web", "--offset", "x", "--length", "1"], 2),
         (["emulator", "write", "nobody", "--offset", "0", "--length", "1"], 3),
         (["emulator", "host-space", "-5"], 2),
+        (["emulator", "no-space-timeout", "-5"], 1),
+        (["emulator", "clock", "step"], 2),
+        (["emulator", "clock", "run", "5"], 2),
+        (["emulator", "clock", "step", "-5"], 1),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_the_right_status(run, populated, words, status):
@@ -284,7 +315,7 @@ def test_a_device_goes_through_its_life(run, populated):
         == ("name thin_id size transaction_id initialized deleted parent active mounted_at mapped open_count").split()
     )
     assert (mine["size"], mine["parent"], mine["active"], mine["open_count"]) == (12 * 2**30, "debian", True, 0)
-    assert listed()["web"]["parent"] is None
+    assert listed()["web"]["parent"] == "web-init"
     assert run(*populated, "device", "deactivate", "mine")[0] == 0
     assert "parent: debian" in run(*populated, "device", "show", "mine")[1]
     assert run(*populated, "device", "remove", "mine")[0] == 0
@@ -329,13 +360,17 @@ def test_a_pool_that_needs_a_check_says_so_until_it_is_cleared_offline(run, popu
 
 
 def test_a_dry_run_prints_the_plan_and_changes_nothing(run, populated):
-    before = run(*populated, "device", "list")[1], run(*populated, "emulator", "status")[1]
+    def state():
+        files = {str(path): path.read_bytes() for path in graph.rglob("*") if path.is_file()}
+        return files, run(*populated, "device", "list")[1], run(*populated, "emulator", "status")[1]
+
+    graph = Path(populated[3]) / "devicemapper"
+    before = state()
     for words in (["create", "mine"], ["remove", "web"], ["deactivate", "web"], ["activate", "debian"]):
         status, out, err = run(*populated, "device", *words, "--dry-run")
         assert (status, err) == (0, "")
         assert "# dmsetup " in out
-    assert (run(*populated, "device", "list")[1], run(*populated, "emulator", "status")[1]) == before
-    assert not os.path.exists(f"{populated[3]}/devicemapper/dmtui")
+    assert state() == before
 
 
 def test_read_only_refuses_what_changes(run, populated):
@@ -344,8 +379,81 @@ def test_read_only_refuses_what_changes(run, populated):
     assert one_line(err)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["write", "web", "--offset", "0", "--length", "1M"],
+        ["discard", "web", "--offset", "0", "--length", "1M"],
+        ["host-space", "1G"],
+        ["leak", "web"],
+        ["unleak", "1"],
+        ["fault", "fail-pool"],
+        ["clock", "step", "60"],
+        ["clock", "freeze"],
+        ["no-space-timeout", "5"],
+        ["reboot"],
+    ],
+)
+def test_read_only_refuses_what_would_change_the_emulated_machine(run, populated, words):
+    before = run(*populated, "emulator", "status")
+    status, out, err = run(*populated, "--read-only", "emulator", *words)
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert "leave --read-only out" in err
+    assert run(*populated, "--read-only", "emulator", "status") == before
+
+
+def test_a_size_beyond_all_bounds_is_one_line(run, populated):
+    status, out, err = run(*populated, "emulator", "host-space", "10000000P")
+    assert (status, out) == (2, "")
+    assert one_line(err)
+    assert "less than 8192P" in err
+
+
+def test_a_wrong_value_names_the_option_as_it_was_written(run, populated, monkeypatch):
+    assert "option --busy-timeout: does not take" in run(*populated, "--busy-timeout", "-1", "info")[2]
+    monkeypatch.setenv("DMTUI_BUSY_TIMEOUT", "soon")
+    assert "environment DMTUI_BUSY_TIMEOUT: does not take" in run(*populated, "info")[2]
+
+
+def test_without_a_graph_directory_the_next_step_makes_it(run, tmp_path):
+    status, _, err = run("--machine", "emulated", "--emulated-dir", str(tmp_path / "new"), "device", "create", "web")
+    assert status == 3
+    assert one_line(err)
+    assert "`dmtui pool create` makes both" in err
+
+
+def test_a_graph_directory_below_a_file_is_one_line_with_a_next_step(run, populated, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, out, err = run(*populated, "--graph", str(tmp_path / "file" / "graph"), "pool", "create")
+    assert (status, out) == (1, "")
+    assert one_line(err)
+    assert "check the path: a part of it is a file" in err
+
+
 def test_version_and_help(run):
     assert run("--version")[:2] == (0, "dmtui 0.1.0\n")
     status, out, _ = run("--help")
     assert status == 0
     assert "pools" in out
+
+
+def test_every_word_of_the_command_line_leads_to_a_function_that_is_there():
+    import argparse
+
+    from dmtui.cli.parser import build_parser
+
+    waiting, found = [build_parser()], set()
+    while waiting:
+        parser = waiting.pop()
+        found.add(parser.get_default("command"))
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                waiting += action.choices.values()
+    assert len(found) > 25
+    assert all(callable(command.function) for command in found)
+
+
+def test_an_error_is_told_once_by_our_name(capsys):
+    assert main(["pool"]) == 2
+    assert capsys.readouterr().err.startswith("dmtui pool: needs a verb")

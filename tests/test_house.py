@@ -10,7 +10,7 @@ import pytest
 import dmtui
 
 ROOT = Path(dmtui.__file__).parent
-FLOORS = ["thinpool", "machine", "deviceset", "monitor", "diagnosis", "lab", "tui", "cli"]
+FLOORS = ["thinpool", "machine", "deviceset", "monitor", "diagnosis", "lab", "tui", "browser", "cli"]
 FILES = sorted(ROOT.rglob("*.py"))
 
 ON_MACOS = """

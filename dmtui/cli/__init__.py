@@ -25,12 +25,15 @@ def main(words: Sequence[str] | None = None) -> int:
             session.close()
         sys.stdout.flush()
     except DmtuiError as error:
-        print(f"dmtui: {error}", file=sys.stderr)
+        # Where a word of the command line is the object, its name begins with ours already.
+        named = str(error).startswith(("dmtui ", "dmtui:"))
+        print(error if named else f"dmtui: {error}", file=sys.stderr)
         return int(error.exit_status)
     except BrokenPipeError:
         # Whoever read us has gone: what is still buffered must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitStatus.DONE)
     except KeyboardInterrupt:
+        print("dmtui: interrupted; what was under way is finished or undone by the next command", file=sys.stderr)
         return 130
     return status

@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from dmtui.cli.changing import change
 from dmtui.cli.session import Session
 from dmtui.thinpool.errors import BadUsageError, ExitStatus
 from dmtui.thinpool.sizes import format_size, parse_size
 from dmtui.thinpool.text import printable
 
 if TYPE_CHECKING:
-    from dmtui.deviceset.deviceplans import DevicePlans
     from dmtui.deviceset.listing import DeviceView
-    from dmtui.deviceset.plan import Plan, Progress
 
 _BASE = "base"
 
@@ -30,24 +28,34 @@ def create(session: Session, arguments: argparse.Namespace) -> int:
     """Create a device: a snapshot of its parent, or of the base device."""
     size_bytes = None if arguments.size is None else parse_size(arguments.size)
     parent = "" if arguments.parent in (None, _BASE) else arguments.parent
-    return _change(session, arguments, lambda plans: plans.create(arguments.name, parent, size_bytes))
+    return change(session, arguments, lambda plans: plans.create(arguments.name, parent, size_bytes))
 
 
 def activate(session: Session, arguments: argparse.Namespace) -> int:
     """Activate a device."""
-    return _change(session, arguments, lambda plans: plans.activate(_recorded(arguments.name)))
+    return change(session, arguments, lambda plans: plans.activate(_recorded(arguments.name)))
 
 
 def deactivate(session: Session, arguments: argparse.Namespace) -> int:
     """Deactivate a device."""
-    return _change(
+    return change(
         session, arguments, lambda plans: plans.deactivate(_recorded(arguments.name), deferred=arguments.deferred)
     )
 
 
+def mount(session: Session, arguments: argparse.Namespace) -> int:
+    """Mount a device at its place in the graph directory, or count one more user of it."""
+    return change(session, arguments, lambda plans: plans.mount(_recorded(arguments.name)))
+
+
+def unmount(session: Session, arguments: argparse.Namespace) -> int:
+    """End one use of a mounted device."""
+    return change(session, arguments, lambda plans: plans.unmount(_recorded(arguments.name)))
+
+
 def remove(session: Session, arguments: argparse.Namespace) -> int:
     """Remove a device and its data."""
-    return _change(session, arguments, lambda plans: plans.remove(_recorded(arguments.name)))
+    return change(session, arguments, lambda plans: plans.remove(_recorded(arguments.name)))
 
 
 def list_devices(session: Session, arguments: argparse.Namespace) -> int:
@@ -71,7 +79,7 @@ def show(session: Session, arguments: argparse.Namespace) -> int:
             if arguments.format == "json":
                 print(json.dumps(fields, indent=2))
             else:
-                sys.stdout.write("".join(f"{key}: {_plain(value)}\n" for key, value in fields.items()))
+                sys.stdout.write("".join(f"{key}: {_plain(key, value)}\n" for key, value in fields.items()))
             return int(ExitStatus.DONE)
     raise MissingError(f"device {arguments.name}", "is not recorded", "`dmtui device list` names all")
 
@@ -86,32 +94,6 @@ def _views(session: Session) -> list[DeviceView]:
     from dmtui.deviceset.listing import list_views  # noqa: PLC0415
 
     return list_views(session.machine, open_graph(session.machine.files, session.graph_directory))
-
-
-def _change(session: Session, arguments: argparse.Namespace, make: Callable[[DevicePlans], Plan]) -> int:
-    """Make the plan, show it, and unless it is a dry run perform it."""
-    from dmtui.deviceset.engine import open_engine  # noqa: PLC0415
-    from dmtui.deviceset.options import parse_options  # noqa: PLC0415
-
-    if session.settings.read_only and not arguments.dry_run:
-        raise BadUsageError(f"dmtui device {arguments.verb}", "changes something", "leave --read-only out")
-    options = parse_options(session.settings.storage_opt)
-    engine = open_engine(session.machine, session.graph_directory, options, recovering=not arguments.dry_run)
-    try:
-        for note in (*engine.recovered, *engine.broken):
-            print(f"dmtui: {printable(note)}", file=sys.stderr)
-        plan = make(engine.plans)
-        print("\n".join(printable(line) for line in plan.lines()))
-        if not arguments.dry_run:
-            outcome = engine.run(plan, _say)
-            print(f"done in {outcome.seconds:.3f} s")
-    finally:
-        engine.close()
-    return int(ExitStatus.DONE)
-
-
-def _say(progress: Progress) -> None:
-    print(f"  [{progress.step}/{progress.of}] {progress.phase.value}: {printable(progress.text)}", flush=True)
 
 
 def _fields(view: DeviceView) -> dict[str, Any]:
@@ -131,9 +113,9 @@ def _fields(view: DeviceView) -> dict[str, Any]:
     }
 
 
-def _plain(value: object) -> str:
+def _plain(key: str, value: object) -> str:
     if value is None:
-        return "unknown"
+        return "nowhere" if key == "mounted_at" else "unknown"
     return str(value).lower() if isinstance(value, bool) else printable(str(value))
 
 
@@ -141,7 +123,8 @@ def _table(views: list[DeviceView]) -> str:
     rows = [("NAME", "ID", "SIZE", "MAPPED", "STATE", "OPEN", "PARENT")]
     for view in views:
         record = view.record
-        state = "deleted" if record.deleted else "active" if view.active else "inactive"
+        active = "mounted" if view.mounted_at else "active" if view.active else "inactive"
+        state = "deleted" if record.deleted else active
         mapped = "-" if view.mapped_bytes is None else format_size(view.mapped_bytes)
         open_count = "-" if view.open_count is None else str(view.open_count)
         name, parent = printable(record.hash_name or _BASE), printable(view.parent or "-")

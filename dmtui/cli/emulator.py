@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dmtui.cli.session import Session
+from dmtui.machine.errors import TimedOutError, machine_error
 from dmtui.thinpool.errors import BadUsageError, DmtuiError, ExitStatus
 from dmtui.thinpool.sizes import SizeStyle, format_size, parse_size
 
@@ -13,15 +17,27 @@ if TYPE_CHECKING:
     from dmtui.machine.emulated import EmulatedMachine
 
 
-def _emulated(session: Session) -> EmulatedMachine:
+_PAUSE_SECONDS = 0.2
+
+
+def emulated(session: Session, deadline_seconds: float | None = None) -> EmulatedMachine:
+    """The emulated machine of a session, with the session's deadline unless another is given."""
     from dmtui.machine.emulated import EmulatedMachine  # noqa: PLC0415 - needed by its verbs only
 
     if session.settings.machine == "kernel":
         raise BadUsageError("dmtui emulator", "drives the emulated machine only", "leave --machine kernel out")
-    return EmulatedMachine.open(session.emulated_directory)
+    seconds = session.settings.udev_timeout if deadline_seconds is None else deadline_seconds
+    return EmulatedMachine.open(session.emulated_directory, seconds)
 
 
-def _device_name(session: Session, machine: EmulatedMachine, name: str) -> str:
+def changed(session: Session) -> EmulatedMachine:
+    """The emulated machine, to be changed: refused where a session only reads."""
+    if session.settings.read_only:
+        raise BadUsageError("dmtui emulator", "changes the emulated machine", "leave --read-only out")
+    return emulated(session)
+
+
+def device_name(session: Session, machine: EmulatedMachine, name: str) -> str:
     """The device-mapper name for a name that may be the one within the graph directory."""
     from dmtui.deviceset.graph import open_graph  # noqa: PLC0415
 
@@ -39,66 +55,136 @@ def no_verb(session: Session, arguments: argparse.Namespace) -> int:
     raise BadUsageError("dmtui emulator", "needs a verb", "`dmtui emulator --help` lists them")
 
 
-def write(session: Session, arguments: argparse.Namespace) -> int:
-    """Write to an active thin device."""
-    machine = _emulated(session)
-    name = _device_name(session, machine, arguments.name)
-    machine.write(name, offset_bytes=parse_size(arguments.offset), length_bytes=parse_size(arguments.length))
+def read(session: Session, arguments: argparse.Namespace) -> int:
+    """Read from an active device, and print how much there was: of content nothing is kept."""
+    machine = emulated(session)
+    name = device_name(session, machine, arguments.name)
+    offset_bytes, length_bytes = parse_size(arguments.offset), parse_size(arguments.length)
+    got = machine.read(name, offset_bytes=offset_bytes, length_bytes=length_bytes)
+    print(f"{format_size(got, SizeStyle.SPACED)} read")
     return int(ExitStatus.DONE)
 
 
+def write(session: Session, arguments: argparse.Namespace) -> int:
+    """Write to an active thin device, and wait for the end of it."""
+    return _submit(session, arguments, "write")
+
+
 def discard(session: Session, arguments: argparse.Namespace) -> int:
-    """Discard on an active thin device."""
-    machine = _emulated(session)
-    name = _device_name(session, machine, arguments.name)
-    machine.discard(name, offset_bytes=parse_size(arguments.offset), length_bytes=parse_size(arguments.length))
+    """Discard on an active thin device, and wait for the end of it."""
+    return _submit(session, arguments, "discard")
+
+
+def _submit(session: Session, arguments: argparse.Namespace, kind: str) -> int:
+    if not arguments.wait >= 0:
+        raise BadUsageError("option --wait", f"does not take {arguments.wait:g}", "it takes a number of seconds from 0")
+    machine = changed(session)
+    name = device_name(session, machine, arguments.name)
+    asked = parse_size(arguments.offset), parse_size(arguments.length)
+    held = machine.queue.submit(name, kind, asked)
+    if held is None:
+        return int(ExitStatus.DONE)
+    number, why = held
+    print(f"dmtui: {why}", file=sys.stderr)
+    give_up_at = time.monotonic() + arguments.wait
+    while (error := machine.queue.ended(number)) is None:
+        if time.monotonic() >= give_up_at:
+            happened = f"its {kind} number {number} still waits after {arguments.wait:g} s, and goes on by itself"
+            raise TimedOutError(f"device {name}", happened, "`dmtui emulator status` tells whether it waits")
+        time.sleep(min(_PAUSE_SECONDS, arguments.wait))
+    if error:
+        raise machine_error(error, f"device {name}", f"its {kind} number {number}, which waited,")
     return int(ExitStatus.DONE)
 
 
 def host_space(session: Session, arguments: argparse.Namespace) -> int:
     """Set the free space of the emulated host file system."""
-    _emulated(session).set_host_space(parse_size(arguments.size))
+    changed(session).set_host_space(parse_size(arguments.size))
     return int(ExitStatus.DONE)
 
 
 def leak(session: Session, arguments: argparse.Namespace) -> int:
     """Let a process hold a device's mount in another mount namespace, and print its pid."""
-    machine = _emulated(session)
-    print(machine.leaks.begin(_device_name(session, machine, arguments.name)))
+    machine = changed(session)
+    print(machine.leaks.begin(device_name(session, machine, arguments.name)))
     return int(ExitStatus.DONE)
 
 
 def unleak(session: Session, arguments: argparse.Namespace) -> int:
     """End a process that `leak` started."""
-    _emulated(session).leaks.end(arguments.pid)
+    changed(session).leaks.end(arguments.pid)
     return int(ExitStatus.DONE)
 
 
-def fault(session: Session, arguments: argparse.Namespace) -> int:
-    """Cause a trouble of a pool, or mend it."""
-    machine = _emulated(session)
-    pool = arguments.pool or _device_name(session, machine, "pool")
-    if arguments.kind == "clear-needs-check":
-        machine.faults.clear_needs_check(arguments.pool or f"{session.graph_directory}/devicemapper/metadata")
+def clock(session: Session, arguments: argparse.Namespace) -> int:
+    """Print what the emulated machine's clock shows, or set it."""
+    if (arguments.seconds is not None) != (arguments.act == "step"):
+        raise BadUsageError("dmtui emulator clock", "takes SECONDS with `step` only", "`clock step 60`, for one")
+    if arguments.act == "show":
+        read = emulated(session).clock.read()
+        moment = datetime.fromtimestamp(read.seconds, UTC).isoformat(" ", "milliseconds")
+        print(f"{moment}, {'stands still' if read.frozen else 'runs'}")
+        return int(ExitStatus.DONE)
+    machine = changed(session)
+    acts = {
+        "step": lambda: machine.clock.step(arguments.seconds),
+        "freeze": machine.clock.freeze,
+        "run": machine.clock.run,
+    }
+    acts[arguments.act]()
+    return int(ExitStatus.DONE)
+
+
+def no_space_timeout(session: Session, arguments: argparse.Namespace) -> int:
+    """Print how long writers of a full pool wait, or set it."""
+    if arguments.seconds is None:
+        print(emulated(session).clock.no_space_timeout_seconds())
     else:
-        causes = {
-            "fail-metadata-write": machine.faults.fail_metadata_operation,
-            "fail-pool": machine.faults.fail_pool,
-            "expire-no-space-wait": machine.faults.expire_no_space_wait,
-        }
-        causes[arguments.kind](pool)
+        changed(session).clock.set_no_space_timeout(arguments.seconds)
+    return int(ExitStatus.DONE)
+
+
+def log(session: Session, arguments: argparse.Namespace) -> int:
+    """Print what the emulated kernel has said since it booted, as ``dmesg`` does."""
+    print("".join(f"{line}\n" for line in emulated(session).kernel_log.read()), end="")
+    return int(ExitStatus.DONE)
+
+
+def hold(session: Session, arguments: argparse.Namespace) -> int:
+    """Let a process hold a device, and print its pid."""
+    machine = changed(session)
+    name = device_name(session, machine, arguments.name)
+    print(machine.holders.begin(name, arguments.how, arguments.command_name))
+    return int(ExitStatus.DONE)
+
+
+def release(session: Session, arguments: argparse.Namespace) -> int:
+    """End a process that `hold` or `leak` started."""
+    changed(session).holders.end(arguments.pid)
+    return int(ExitStatus.DONE)
+
+
+def processes(session: Session, arguments: argparse.Namespace) -> int:
+    """Print the processes that hold something."""
+    print("".join(f"{holder.text}\n" for holder in emulated(session).holders.list_all()), end="")
+    return int(ExitStatus.DONE)
+
+
+def umount(session: Session, arguments: argparse.Namespace) -> int:
+    """Unmount a directory, as somebody on the machine would."""
+    changed(session).filesystems.unmount(arguments.directory, lazy=arguments.lazy)
     return int(ExitStatus.DONE)
 
 
 def reboot(session: Session, arguments: argparse.Namespace) -> int:
     """Forget what a kernel forgets."""
-    _emulated(session).reboot()
+    changed(session).reboot()
     return int(ExitStatus.DONE)
 
 
 def status(session: Session, arguments: argparse.Namespace) -> int:
-    """Print what the emulated machine holds."""
-    machine = _emulated(session)
+    """Print what the emulated machine holds; of a device that hangs, that it does."""
+    machine = emulated(session, deadline_seconds=0.0)
     host = machine.host_space
     style = SizeStyle.SPACED
     lines = [
@@ -109,9 +195,17 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
         f"loop: {loop.path} on {loop.backing_path}{' (deleted)' if loop.deleted else ''}"
         for loop in machine.loops.list_bound()
     ]
-    lines += [f"leak: process {leak.pid} holds {leak.device_name}" for leak in machine.leaks.list_held()]
+    lines += [f"fault: {outage.text}" for outage in machine.outages.list_active()]
+    lines += [
+        f"waiting: {io.kind} number {io.number} of {name}, {format_size(io.bytes_left, style)} left"
+        for name, io in machine.queue.list_waiting()
+    ]
+    lines += [holder.text for holder in machine.holders.list_all()]
     for entry in machine.device_mapper.list_devices():
-        reading = machine.device_mapper.status(entry.name)
-        lines += [f"device: {entry.name} ({entry.dev}) {target}" for target in reading.targets]
+        try:
+            targets = [str(target) for target in machine.device_mapper.status(entry.name).targets]
+        except TimedOutError:
+            targets = ["hangs"]
+        lines += [f"device: {entry.name} ({entry.dev}) {target}" for target in targets]
     print("\n".join(lines))
     return int(ExitStatus.DONE)

@@ -3,46 +3,141 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
+from dmtui.browser.attached import end_with_server, is_attached
 from dmtui.cli.session import Session
 from dmtui.machine.protocols import Machine
 from dmtui.thinpool.errors import BadUsageError, ExitStatus
 from dmtui.thinpool.text import printable
 
+if TYPE_CHECKING:
+    from dmtui.deviceset.engine import Engine
+    from dmtui.lab.traffic import Traffic
+    from dmtui.monitor.machinefacts import MachineFacts
+
+_FIGURES_FIRST_SECONDS = 1.0
+"""The emulated containers begin to write after so long: the dashboard's start has the processor to itself."""
+
 
 def dashboard(session: Session, arguments: argparse.Namespace) -> int:
     """Run the dashboard; a fresh emulated machine is populated before."""
-    # Textual draws on standard error: it needs all three.
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise BadUsageError("dashboard", "needs a terminal", "use `dmtui watch` or `dmtui pools` in pipes")
+    if is_attached(os.environ):
+        end_with_server()
+    else:
+        need_terminal("use `dmtui watch` or `dmtui pools` in pipes")
     machine = session.machine
     banner = session.reason
     if machine.kind == "emulated":
-        banner = _populate_if_fresh(session, machine) or banner
+        banner = populate_if_fresh(session, machine) or banner
     # Imported here: the other commands must not pay for the dashboard's start.
+    from dmtui.deviceset.options import parse_options  # noqa: PLC0415
     from dmtui.monitor.discover import Discoverer  # noqa: PLC0415
+    from dmtui.monitor.recorded import RecordReader  # noqa: PLC0415
     from dmtui.tui.app import DashboardApp  # noqa: PLC0415
+    from dmtui.tui.kept import Keeper, state_path  # noqa: PLC0415
 
     app = DashboardApp(
-        Discoverer(machine).take,
+        Discoverer(machine, records=RecordReader(machine, session.graph_directory)).take,
         interval_seconds=session.settings.interval,
         read_only=session.settings.read_only,
         banner=banner,
         ascii=arguments.ascii,
+        open_engine=partial(_open_engine, session),
+        graph_directory=session.graph_directory,
+        min_free_percent=parse_options(session.settings.storage_opt).min_free_percent,
+        thresholds=session.settings.alerts,
+        bell=session.settings.bell,
+        keeper=Keeper(state_path(os.environ)),
+        ask_facts=partial(_ask_facts, session),
     )
-    app.run()
+    app.stream.start()
+    with _traffic(session, machine):
+        app.run()
     return app.return_code or int(ExitStatus.DONE)
 
 
-def _populate_if_fresh(session: Session, machine: Machine) -> str:
-    from dmtui.lab.starter import populate  # noqa: PLC0415
+@contextmanager
+def _traffic(session: Session, machine: Machine) -> Generator[None]:
+    """Let the containers of a populated emulated machine write while its dashboard is open, unless it only watches."""
+    if session.settings.read_only or machine.kind != "emulated":
+        yield
+        return
+    traffic: list[Traffic] = []
+    begins = threading.Timer(_FIGURES_FIRST_SECONDS, lambda: traffic.append(_begun_traffic(session, machine)))
+    begins.daemon = True
+    begins.start()
+    try:
+        yield
+    finally:
+        begins.cancel()
+        begins.join(1.0)  # one that is just beginning has its end waited for
+        for each in traffic:
+            each.stop()
+
+
+def _begun_traffic(session: Session, machine: Machine) -> Traffic:
+    from dmtui.lab.traffic import Traffic, kept_plan  # noqa: PLC0415
+    from dmtui.machine.emulated import EmulatedMachine  # noqa: PLC0415
+
+    assert isinstance(machine, EmulatedMachine)  # noqa: S101 - that is what its kind says
+    flows = kept_plan(session.graph_directory)
+    pool = f"{flows[0].device.rpartition('-')[0]}-pool" if flows else ""
+    traffic = Traffic(machine, pool, flows)
+    traffic.start()
+    return traffic
+
+
+def need_terminal(otherwise: str) -> None:
+    """Refuse to draw where there is no terminal.
+
+    Raises:
+        BadUsageError: there is none; `otherwise` says what to do then.
+    """
+    # Textual draws on standard error: it needs all three.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise BadUsageError("dashboard", "needs a terminal", otherwise)
+
+
+def _open_engine(session: Session, *, recovering: bool, making: bool) -> Engine:
+    """The device set of the graph directory, for the dashboard's operations and its deletion worker."""
+    from dmtui.deviceset.engine import open_engine  # noqa: PLC0415
+    from dmtui.deviceset.options import parse_options  # noqa: PLC0415
+    from dmtui.deviceset.patience import Patience  # noqa: PLC0415
+
+    patience = Patience(busy_seconds=session.settings.busy_timeout)
+    options = parse_options(session.settings.storage_opt)
+    return open_engine(
+        session.machine, session.graph_directory, options, recovering=recovering, making=making, patience=patience
+    )
+
+
+def _ask_facts(session: Session) -> MachineFacts:
+    """What the machine is made of, for the dashboard's screen of it."""
+    from dmtui.deviceset.options import parse_options  # noqa: PLC0415
+    from dmtui.monitor.machinefacts import ask_machine  # noqa: PLC0415
+
+    options = parse_options(session.settings.storage_opt)
+    return ask_machine(session.machine, session.graph_directory, options, session.reason, time.time())
+
+
+def populate_if_fresh(session: Session, machine: Machine) -> str:
+    """Give a new emulated machine something to show; says so, and nothing where there was nothing to do."""
     from dmtui.machine.emulated import EmulatedMachine  # noqa: PLC0415
 
     if isinstance(machine, EmulatedMachine) and machine.is_new:
+        from dmtui.lab.starter import populate  # noqa: PLC0415 - it brings the whole engine
+
         populate(machine, session.graph_directory)
-        return session.reason or f"emulated machine, newly made and populated in {session.emulated_directory}"
+        made = f"emulated machine, newly made in {session.emulated_directory}; its containers write a little meanwhile"
+        return session.reason or made
     return ""
 
 

@@ -12,7 +12,7 @@ from dmtui.machine.protocols import Machine
 from dmtui.settings import Settings, load_settings
 
 _DEFAULT_GRAPH = "/var/lib/dmtui/devicemapper"
-_SETTINGS = ("machine", "emulated_dir", "graph", "storage_opt", "read_only", "interval")
+_SETTINGS = ("machine", "emulated_dir", "graph", "storage_opt", "read_only", "interval", "busy_timeout", "udev_timeout")
 
 
 class Session:
@@ -30,7 +30,7 @@ class Session:
     def machine(self) -> Machine:
         """The machine, opened on first use; which one and why is said on standard error."""
         if self._machine is None:
-            choice = choose_machine(self.settings.machine, self.emulated_directory)
+            choice = choose_machine(self.settings.machine, self.emulated_directory, self.settings.udev_timeout)
             self._machine, self.reason = choice.machine, choice.reason
             if choice.reason:
                 print(f"dmtui: {choice.reason}", file=sys.stderr)
@@ -49,3 +49,4 @@ class Session:
         """Let go of the machine."""
         if self._machine is not None:
             self._machine.close()
+            self._machine = None
