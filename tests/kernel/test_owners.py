@@ -1,9 +1,11 @@
 """Pools of real LVM and real containerd are shown as their owners know them."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -57,15 +59,12 @@ def test_an_lvm_pool_is_shown_by_its_lvm_names_down_to_its_disks(loop_disk):
         subprocess.run(["vgremove", *filtered, "-ff", "-y", "vg-a"], capture_output=True)
 
 
-def test_a_containerd_pool_is_recognised_by_its_snapshots(loop_disk):
+@contextmanager
+def devmapper_containerd(loop_disk):
+    """A containerd with its devmapper snapshotter on a pool called `thin`; gives the words that ask it."""
     data, metadata = loop_disk("ctrd-data", "1G"), loop_disk("ctrd-meta", "16M")
-    run(
-        "dmsetup",
-        "create",
-        "thin",
-        "--table",
-        f"0 {2**30 // 512} thin-pool {metadata} {data} 128 0 1 skip_block_zeroing",
-    )
+    table = f"0 {2**30 // 512} thin-pool {metadata} {data} 128 0 1 skip_block_zeroing"
+    run("dmsetup", "create", "thin", "--table", table)
     config = OUT / "containerd-devmapper.toml"
     config.write_text(
         "version = 2\n"
@@ -83,14 +82,22 @@ def test_a_containerd_pool_is_recognised_by_its_snapshots(loop_disk):
         while subprocess.run([*ctr, "ls"], env=ENVIRONMENT, capture_output=True).returncode:
             assert time.monotonic() < deadline, "containerd did not answer"
             time.sleep(0.5)
+        yield ctr
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
+        listed = subprocess.run(["dmsetup", "ls"], capture_output=True, text=True).stdout.split()
+        for name in (*(name for name in listed if name.startswith("thin-snap-")), "thin"):
+            subprocess.run(["dmsetup", "remove", "--retry", name], capture_output=True)
+        for left in ("ctrd-devmapper", "ctrd-root"):
+            shutil.rmtree(SCRATCH / left, ignore_errors=True)
+
+
+def test_a_containerd_pool_is_recognised_by_its_snapshots(loop_disk):
+    with devmapper_containerd(loop_disk) as ctr:
         run(*ctr, "prepare", "first", "")
         (pool,) = [pool for pool in pools() if pool["name"] == "thin"]
         assert pool["owner"] == "containerd"
         assert [device["name"] for device in pool["devices"]] == ["thin-snap-1"]
         assert pool["data_loop_file"] == str(SCRATCH / "ctrd-data")
         run(*ctr, "rm", "first")
-    finally:
-        daemon.terminate()
-        daemon.wait(60)
-        for name in ("thin-snap-1", "thin"):
-            subprocess.run(["dmsetup", "remove", "--retry", name], capture_output=True)
