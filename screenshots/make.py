@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,9 @@ time.tzset()
 from dmtui.monitor.sample import Pool, Sample  # noqa: E402 - the path and the surroundings come first
 from dmtui.tui.app import DashboardApp  # noqa: E402
 from tests.tui import samples  # noqa: E402
+from tests.tui.demonstrating import demonstration, sample_of, step_on  # noqa: E402
+from tests.tui.pictures import past  # noqa: E402
+from tests.tui.test_machine_screen import FACTS  # noqa: E402
 
 
 def filling(pool: Pool, *others: Pool, machine: str = "kernel", count: int = 120) -> list[Sample]:
@@ -49,8 +53,74 @@ async def shoot(name: str, size: tuple[int, int], outcomes: list[Sample], keys: 
     print(f"{name}.svg {size[0]}x{size[1]}")
 
 
+async def shoot_screens() -> None:
+    """Every screen of a pool of our own whose records are known."""
+    outcomes = past(samples.recorded_pool(count=24))
+    keys = {"pool": "2", "devices": "3", "events": "4", "operations": "5"}
+    for name, key in keys.items():
+        await shoot(f"screen-{name}", (120, 40), outcomes, (key,))
+    await shoot("screen-tree", (120, 40), outcomes, ("3", "t"))
+    await shoot("screen-device", (120, 40), outcomes, ("3", "down", "down", "enter"))
+    for number, theme in enumerate(("light", "high-contrast", "no-red-green", "no-blue-yellow"), start=1):
+        await shoot(f"theme-{theme}", (120, 40), outcomes, ("2", *["c"] * number))
+
+
+async def shoot_machine() -> None:
+    """The machine, which is asked in a thread."""
+    app = DashboardApp(interval_seconds=None, clock=lambda: samples.NOW, ask_facts=lambda: FACTS)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.feed(samples.sample(samples.docker_pool()))
+        await pilot.press("6")
+        await pilot.pause(0.5)
+        (HERE / "screen-machine.svg").write_text(app.export_screenshot(title="dmtui"))
+    print("screen-machine.svg 120x40")
+
+
+async def play(name: str, size: tuple[int, int], pages: int | None = None) -> list[str]:
+    """A picture of each page of a demonstration, up to one of them; its machine is always in the same place."""
+    frames: list[str] = []
+    directory = Path("/tmp/dmtui-demo")  # noqa: S108 - it is in the picture
+    shutil.rmtree(directory, ignore_errors=True)
+    app = demonstration(name, directory, polls=False, clock=lambda: samples.NOW)
+    async with app.run_test(size=size) as pilot:
+        last = len(app.player.scenario.steps) if pages is None else pages
+        for page in range(last + 1):
+            if page:
+                await step_on(pilot)
+            app.feed(sample_of(app))
+            await pilot.pause()
+            frames.append(app.export_screenshot(title=f"dmtui demo {name}"))
+    app.player.close()
+    shutil.rmtree(directory)
+    return frames
+
+
+async def film(name: str, size: tuple[int, int] = (100, 32), seconds: float = 5.0) -> None:
+    """A demonstration from its first page to its last, as one moving picture."""
+    frames = await play(name, size)
+    (HERE / "demo.svg").write_text(_moving(frames, seconds))
+    print(f"demo.svg, {len(frames)} pages")
+
+
+def _moving(frames: list[str], seconds: float) -> str:
+    """The pictures one after the other, for ever: shown by any browser, without a script."""
+    box = frames[0].partition('viewBox="')[2].partition('"')[0]
+    share, length = 100 / len(frames), seconds * len(frames)
+    style = f"@keyframes page {{ 0% {{ visibility: visible }} {share:.3f}%, 100% {{ visibility: hidden }} }}"
+    style += f" .page {{ visibility: hidden; animation: page {length}s step-end infinite }}"
+    pages = (
+        f'<g class="page" style="animation-delay: {number * seconds}s">{frame}</g>'
+        for number, frame in enumerate(frames)
+    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}"><style>{style}</style>{"".join(pages)}</svg>\n'
+
+
 async def main() -> None:
     """Every picture."""
+    await shoot_screens()
+    await shoot_machine()
+    await film("snapshots")
+    (HERE / "demo-overprovision.svg").write_text((await play("overprovision", (120, 40), 3))[-1])
     others = (samples.lvm_pool(), samples.containerd_pool())
     healthy = filling(samples.docker_pool(0.58, 0.22, count=24), *others)
     for size in ((80, 24), (120, 40), (200, 60)):
