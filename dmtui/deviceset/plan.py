@@ -18,6 +18,8 @@ from dmtui.machine.durable import InUseError
 from dmtui.machine.errors import TimedOutError
 from dmtui.thinpool.errors import DmtuiError
 
+NOTE = "  note: "
+
 
 def _nothing() -> None:
     """What undoes a step that leaves nothing behind."""
@@ -74,7 +76,7 @@ class Plan:
                 text.append(f"     # {step.command}")
         if not self.steps:
             text.append("  nothing to do")
-        return [*text, *(f"  note: {notice}" for notice in self.notices)]
+        return [*text, *(f"{NOTE}{notice}" for notice in self.notices)]
 
 
 class Phase(Enum):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
 from dmtui.deviceset.engine import Engine
 from dmtui.deviceset.operations import Operation, Prepared
-from dmtui.deviceset.plan import Phase, Plan, PlanFailedError, Progress
+from dmtui.deviceset.plan import NOTE, Phase, Plan, PlanFailedError, Progress
 from dmtui.thinpool.errors import DmtuiError
 from dmtui.tui.deliveries import Finished, OpenEngine, Part, Request, Sheet, Step
+
+_AMOUNT = re.compile(r"[\d.]+ [kKMGTP]?i?B\b")
 
 
 class Run:
@@ -86,8 +89,13 @@ class Run:
 
 
 def signature(engine: Engine, lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines without what a directory that is yet to be made gives its devices' names."""
-    return tuple(line.replace(str(engine.devices.graph.prefix), "PREFIX") for line in lines)
+    """What must not have changed when the plan is run.
+
+    That is all but what moves by itself: the prefix that a directory yet to be made gives its devices' names, and the
+    amounts that a note tells of a pool in use.
+    """
+    named = (line.replace(str(engine.devices.graph.prefix), "PREFIX") for line in lines)
+    return tuple(_AMOUNT.sub("SIZE", line) if line.startswith(NOTE) else line for line in named)
 
 
 def read(request: Request, prepared: Prepared) -> tuple[tuple[Sheet, ...], tuple[str, ...]]:

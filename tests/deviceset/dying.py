@@ -85,7 +85,7 @@ def _live(request: dict[str, Any], writing: int) -> None:
 
         machine = KernelMachine()
         killing = KillingMachine(machine, reaper)
-        site = Site(killing, Path(request["home"]), busy_seconds=20, external=operation.external)
+        site = Site(killing, Path(request["home"]), busy_seconds=8, external=operation.external)
         engine = site.engine(*operation.options, making=operation.starts, durable=reaper.wrap(DurableFiles()))
         operation.perform(engine)
         engine.close()

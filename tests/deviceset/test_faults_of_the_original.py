@@ -18,6 +18,7 @@ from dmtui.deviceset.store import Transaction
 from dmtui.machine.errors import MachineError
 from dmtui.thinpool.errors import DmtuiError
 from dmtui.thinpool.table import PoolTable, ThinTable
+from tests.deviceset.troubles import Holder, reaped_when_closed
 
 MIB = 1024**2
 OPTIONS = ("dm.loopdatasize=256M", "dm.loopmetadatasize=8M", "dm.basesize=64M", "dm.fs=ext4")
@@ -112,7 +113,7 @@ def test_the_first_run_on_fresh_loop_files_deletes_what_was_busy(machine, home, 
     assert engine.devices.record("one").deleted
     assert [result.gone for result in reap(engine)] == [False]
     holder.let_go()
-    assert [result.gone for result in reap(engine)] == [True]
+    assert reaped_when_closed(engine) == [True]
     assert "one" not in engine.devices.state.records
 
 
@@ -232,23 +233,6 @@ def test_an_active_device_with_nothing_mapped_is_listed_with_0_bytes_mapped(mach
     assert (views["one"].active, views["one"].mapped_bytes) == (False, None)
     assert engine.plans.active("one") is None
     machine.device_mapper.remove(name)
-
-
-class Holder:
-    """Somebody who has a device open, in a way that its unmount does not end."""
-
-    def __init__(self, machine, name: str):
-        self._machine = machine
-        if machine.kind == "emulated":
-            self._held = machine.leaks.begin(name)
-        else:
-            self._held = Path(f"/dev/mapper/{name}").open("rb")
-
-    def let_go(self) -> None:
-        if self._machine.kind == "emulated":
-            self._machine.leaks.end(self._held)
-        else:
-            self._held.close()
 
 
 def test_a_pool_that_is_active_without_any_record_is_told_of_before_a_new_base_is_made(machine, home):

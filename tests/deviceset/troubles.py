@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 
 import pytest
 
+from dmtui.deviceset.reaping import reap
 from dmtui.machine.errors import MachineError, PoolRefusesError, TimedOutError
 from dmtui.thinpool.status import PoolMode
 
@@ -53,6 +55,16 @@ class Holder:
             self.machine.leaks.end(self.handle)
         else:
             os.close(self.handle)
+
+
+def reaped_when_closed(engine) -> list[bool]:
+    """What became of each deleted device, now that nobody holds one: the kernel closes it in its own time."""
+    give_up_at = time.monotonic() + 10
+    while True:
+        gone = [result.gone for result in reap(engine)]
+        if all(gone) or time.monotonic() > give_up_at:
+            return gone
+        time.sleep(0.05)
 
 
 def fill_metadata(engine) -> None:

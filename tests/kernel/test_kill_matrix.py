@@ -29,7 +29,7 @@ def ground():
     """A device set at rest on a machine, and the server of processes that die."""
     from dmtui.machine.kernel import KernelMachine
 
-    ground = Ground(Site(KernelMachine(), Path(os.environ["DMTUI_SCRATCH"], "killed"), busy_seconds=8))
+    ground = Ground(Site(KernelMachine(), Path(os.environ["DMTUI_SCRATCH"], "killed"), busy_seconds=5))
     yield ground
     ground.close()
 

@@ -95,6 +95,19 @@ def test_a_plan_that_is_another_by_now_is_not_performed_but_shown(setting):
     engine.close()
 
 
+def test_amounts_that_move_while_a_pool_is_used_do_not_keep_its_plan_from_being_run(setting):
+    seen = setting.preview("pool check")
+    assert any("note: " in line and "kB of metadata" in line for line in seen.lines)
+    engine = setting.open()
+    for thin_id in range(100, 140):
+        engine.devices.pool.message(f"create_thin {thin_id}")
+    engine.close()
+    assert setting.preview("pool check").lines != seen.lines
+    setting.operator.perform(seen)
+    finished = setting.next(Finished)
+    assert (finished.error, finished.changed) == ("", ())
+
+
 def test_a_failure_tells_what_was_undone(setting, monkeypatch):
     def fail(*_):
         raise MachineError("resize2fs", "failed", "look")

@@ -281,18 +281,23 @@ def _bounded(act: Callable[[], object], name: str, doing: str) -> None:
         raise machine_error(raised[0].errno or 0, name, doing)
 
 
+def _expedite_rcu(value: str) -> None:
+    # Most of a table's change is waiting for RCU; expedited it is the same wait, but short.
+    with suppress(PermissionError):  # a kernel for one processor never waits
+        RCU_EXPEDITED.write_text(value)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """No udev meanwhile: it would open devices behind the player's back. Its backlog is dropped with it."""
-    # Most of a table's change is waiting for RCU; expedited it is the same wait, but short.
-    RCU_EXPEDITED.write_text("1")
+    _expedite_rcu("1")
     NO_SPACE_TIMEOUT.write_text("0")  # how long writers wait is not what is compared
     subprocess.run(["udevadm", "settle"], check=True)
     subprocess.run(["udevadm", "control", "--stop-exec-queue"], check=True)
     try:
         yield
     finally:
-        RCU_EXPEDITED.write_text("0")
+        _expedite_rcu("0")
         NO_SPACE_TIMEOUT.write_text("60")
         subprocess.run(["udevadm", "control", "--exit"], check=True)
         subprocess.run(["/lib/systemd/systemd-udevd", "--daemon"], check=True)
