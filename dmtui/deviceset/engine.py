@@ -114,27 +114,29 @@ class Engine:
 
     @contextmanager
     def _aside(self) -> Generator[None]:
-        """Let others have the lock meanwhile; afterwards nothing known before is taken for granted."""
+        """Let others have the lock meanwhile; where somebody had it, nothing known before is taken for granted."""
         if self._lock is None:
             raise AssertionError("a dry run performs nothing")
-        self._lock.finish()
+        mark = self._lock.finish()
         try:
             yield
         finally:
-            self._lock_again()
-            # Whoever had it meanwhile may have been killed in a transaction: ours would write over it.
-            recover_writer(self.devices, _moment(self._now()), killed=bool(self._lock.earlier))
-            self.devices.reload()
+            lock = self._lock_again()
+            if lock.found != mark:
+                # Whoever had it meanwhile may have been killed in a transaction: ours would write over it.
+                recover_writer(self.devices, _moment(self._now()), killed=bool(lock.earlier))
+                self.devices.reload()
 
-    def _lock_again(self) -> None:
+    def _lock_again(self) -> Lock:
         directory, why = self.devices.graph.directory, "is kept by another process"
         try:
             taken = self.devices.patience.until(self._take_lock, f"the lock of {directory}")
         except DmtuiError as error:
             taken, why = False, f"cannot be locked again: {error.subject}: {error.happened}"
-        if not taken:
+        if not taken or self._lock is None:
             self._lock = None
             raise LostLockError(directory, why, "see that nobody works on it; the next start goes on")
+        return self._lock
 
     def _take_lock(self) -> bool:
         try:

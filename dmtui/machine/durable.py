@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from dmtui.thinpool.errors import DmtuiError
 
 _TEMPORARY = ".tmp-dmtui-"
 _MOST_NOTED = 200
+_IN_ORDER = "let go in order: "
 
 
 class InUseError(DmtuiError):
@@ -31,12 +33,17 @@ class Lock:
     """A lock that this process holds until `release`; it goes with the process, however that ends.
 
     Attributes:
-        earlier: the note of a last holder that was killed; empty where he came to his end in order (`finish`).
+        found: what the last holder left in the file: his note where he was killed, or the mark of his `finish`.
     """
 
-    def __init__(self, descriptor: int, earlier: str = "") -> None:
-        self.earlier = earlier
+    def __init__(self, descriptor: int, found: str = "") -> None:
+        self.found = found
         self._descriptor: int | None = descriptor
+
+    @property
+    def earlier(self) -> str:
+        """The note of a last holder that was killed; empty where he came to his end in order (`finish`)."""
+        return "" if self.found.startswith(_IN_ORDER) else self.found
 
     def release(self) -> None:
         """Let go; a second call does nothing."""
@@ -44,12 +51,18 @@ class Lock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def finish(self) -> None:
-        """Let go in order: the note goes as well, so that the next holder knows."""
+    def finish(self) -> str:
+        """Let go in order: a mark takes the note's place, so that the next holder knows.
+
+        Returns the mark. No two are alike: who takes the lock again and finds it there knows that nobody had the lock
+        in between.
+        """
+        mark = f"{_IN_ORDER}{secrets.token_hex(16)}"
         if self._descriptor is not None:
             with suppress(OSError):  # he will only look more closely
-                os.ftruncate(self._descriptor, 0)
+                os.ftruncate(self._descriptor, os.pwrite(self._descriptor, mark.encode(), 0))
             self.release()
+        return mark
 
     def __del__(self) -> None:
         """Whoever forgets a lock does not keep it."""
@@ -140,7 +153,7 @@ class DurableFiles:
                 break
             os.close(descriptor)  # its last holder has removed it meanwhile
         with _told(path, "noting who holds the lock"):
-            earlier = os.read(descriptor, _MOST_NOTED).decode(errors="replace")
+            found = os.read(descriptor, _MOST_NOTED).decode(errors="replace")
             if note is not None and durable:
                 os.lseek(descriptor, 0, os.SEEK_END)
                 os.write(descriptor, f"\n{note}\n".encode())  # what stands before may be half a line
@@ -149,7 +162,7 @@ class DurableFiles:
             elif note is not None:
                 # In this order, so that no kill makes it look as if the last holder had come to his end.
                 os.ftruncate(descriptor, os.pwrite(descriptor, note.encode(), 0))
-        return Lock(descriptor, earlier)
+        return Lock(descriptor, found)
 
 
 def _end_line(path: str) -> None:
@@ -166,6 +179,8 @@ def _not_locked(descriptor: int, path: str, error: OSError) -> DmtuiError:
     """Close a lock that somebody else has, and say who."""
     holder = os.read(descriptor, _MOST_NOTED).decode(errors="replace").strip()
     os.close(descriptor)
+    if holder.startswith(_IN_ORDER):  # he has not noted yet who he is
+        holder = ""
     if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
         return machine_error(error.errno or 0, path, "locking it")
     directory = os.path.dirname(path)  # noqa: PTH120

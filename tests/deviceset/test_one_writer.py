@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dmtui.deviceset.deviceset import DeviceSet
 from dmtui.deviceset.engine import open_engine
 from dmtui.deviceset.intents import Intent, UnfinishedError
 from dmtui.deviceset.options import parse_options
@@ -93,6 +94,24 @@ def test_others_work_while_a_device_is_discarded(machine, graph, removing):
     assert set(last.devices.state.records) == {"", "two"}
     assert last.store.read_transaction().open_id == last.devices.pool.transaction_id()
     last.close()
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_the_records_are_read_anew_only_where_another_had_the_lock_meanwhile(machine, graph, monkeypatch, another):
+    engine, read = open_engine(machine, graph, OPTIONS), []
+    reload = DeviceSet.reload
+    monkeypatch.setattr(DeviceSet, "reload", lambda devices: (read.append(devices), reload(devices)))
+
+    def act():
+        if another:
+            other = open_engine(machine, graph, OPTIONS)
+            other.run(other.plans.create("two"))
+            other.close()
+
+    engine.run(Plan("do something slow", "one", (Step("take its time", act, slow=True),)))
+    assert read.count(engine.devices) == another
+    assert ("two" in engine.devices.state.records) is another
+    engine.close()
 
 
 def test_what_another_left_when_it_was_killed_meanwhile_is_mended_before_going_on(

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from dmtui.machine.durable import DurableFiles, IrregularFileError
+from dmtui.machine.durable import DurableFiles, InUseError, IrregularFileError
 from dmtui.machine.errors import ExistsError, NoSpaceError
 from dmtui.thinpool.errors import NotPermittedError
 
@@ -88,3 +88,22 @@ def test_the_next_holder_of_a_lock_knows_whether_the_last_one_came_to_his_end(tm
     assert lock.earlier == "killed"
     lock.finish()
     assert DurableFiles().lock(path, None).earlier == ""
+
+
+def test_who_finds_his_own_mark_in_a_lock_knows_that_nobody_had_it_in_between(tmp_path):
+    path = str(tmp_path / "lock")
+    mark = DurableFiles().lock(path, "a note that is longer than any mark, " * 4).finish()
+    again = DurableFiles().lock(path, "one")
+    assert (again.found, again.earlier) == (mark, "")
+    mark = again.finish()
+    DurableFiles().lock(path, "two").finish()
+    assert DurableFiles().lock(path, "one").found != mark
+
+
+def test_a_mark_is_not_taken_for_the_name_of_the_holder(tmp_path):
+    path = str(tmp_path / "lock")
+    DurableFiles().lock(path, "one").finish()
+    holder = DurableFiles().lock(path, None)
+    with pytest.raises(InUseError, match="in use by another process"):
+        DurableFiles().lock(path, "two")
+    holder.release()
