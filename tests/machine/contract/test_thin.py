@@ -194,6 +194,7 @@ def test_asked_for_together_devices_say_what_each_says_alone_and_one_that_is_mis
     names = [pool, *(rig.thin(thin_id) for thin_id in range(3))]
     io.write(names[2], 0, BLOCK)
     rig.committed(pool)
+    assert rig.opened(names[2], 0)
     rig.mapper.suspend(names[3])
     rig.mapper.load(names[1], rig.mapper.table(names[1]).targets)
     asked = [*names, "dmtui-test-nothing", names[1]] * 5
