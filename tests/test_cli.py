@@ -1,5 +1,6 @@
 """The command line: what it prints, its exit status, and one clear line for every mistake."""
 
+import argparse
 import json
 import os
 import stat
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from dmtui.cli import main
+from dmtui.cli.reading import populate_if_fresh
+from dmtui.cli.session import Session
 from dmtui.monitor.sample import Sample
 
 
@@ -109,6 +112,16 @@ def test_pools_lists_pool_and_devices(run, populated):
     table = run(*populated, "pools")[1]
     assert pool["name"] in table
     assert "worker" in table
+
+
+def test_a_machine_that_was_only_asked_before_is_populated_for_the_dashboard_once(run, empty, tmp_path):
+    assert run("pools", *empty)[0] == 0
+    session = Session(argparse.Namespace(machine="emulated", emulated_dir=str(tmp_path / "machine")))
+    assert "newly made" in populate_if_fresh(session, session.machine)
+    (pool,) = json.loads(run("pools", "--format", "json", *empty)[1])
+    assert len(pool["devices"]) == 3
+    assert populate_if_fresh(session, session.machine) == ""
+    session.close()
 
 
 def test_watch_prints_a_line_a_sample(run, populated):

@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from dmtui.browser.attached import end_with_server, is_attached
 from dmtui.cli.session import Session
+from dmtui.machine.durable import InUseError
 from dmtui.machine.protocols import Machine
 from dmtui.thinpool.errors import BadUsageError, ExitStatus
 from dmtui.thinpool.text import printable
@@ -28,7 +29,7 @@ _FIGURES_FIRST_SECONDS = 1.0
 
 
 def dashboard(session: Session, arguments: argparse.Namespace) -> int:
-    """Run the dashboard; a fresh emulated machine is populated before."""
+    """Run the dashboard; an emulated machine with nothing on it is populated before."""
     if is_attached(os.environ):
         end_with_server()
     else:
@@ -129,13 +130,17 @@ def _ask_facts(session: Session) -> MachineFacts:
 
 
 def populate_if_fresh(session: Session, machine: Machine) -> str:
-    """Give a new emulated machine something to show; says so, and nothing where there was nothing to do."""
+    """Give an emulated machine with nothing on it something to show; says so, and nothing where it had something.
+
+    It need not be new: whoever asked it a question before has made it, but nothing on it.
+    """
     from dmtui.machine.emulated import EmulatedMachine  # noqa: PLC0415
 
-    if isinstance(machine, EmulatedMachine) and machine.is_new:
+    if isinstance(machine, EmulatedMachine) and machine.is_empty:
         from dmtui.lab.starter import populate  # noqa: PLC0415 - it brings the whole engine
 
-        populate(machine, session.graph_directory)
+        with suppress(InUseError):  # another dashboard is just at it
+            populate(machine, session.graph_directory)
         made = f"emulated machine, newly made in {session.emulated_directory}; its containers write a little meanwhile"
         return session.reason or made
     return ""

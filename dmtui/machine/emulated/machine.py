@@ -87,6 +87,16 @@ class EmulatedMachine:
         return self._store.is_new
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing on it: no mapped device, no loop device, no file."""
+        with self._store.read() as connection:
+            found = (
+                "SELECT EXISTS (SELECT 1 FROM devices) OR EXISTS (SELECT 1 FROM loops)"
+                " OR EXISTS (SELECT 1 FROM files WHERE NOT directory)"
+            )
+            return not connection.execute(found).fetchone()[0]
+
+    @property
     def kind(self) -> Literal["kernel", "emulated"]:
         """See `Machine.kind`."""
         return "emulated"
