@@ -62,6 +62,11 @@ def fit_middle(text: str, width: int, ellipsis: str = "…") -> str:
     return set_cell_size(text, width - 1 - tail_width) + ellipsis + _tail(text, tail_width)
 
 
+def without_aside(text: str, width: int) -> str:
+    """The text; where it is too long for so many cells, without the aside in parentheses at its end."""
+    return text[: text.rfind(" (")] if text.endswith(")") and " (" in text and cell_len(text) > width else text
+
+
 def fit_path(path: str, width: int, ellipsis: str = "…") -> str:
     """A path in exactly so many cells; what is too long loses its beginning."""
     if cell_len(path) <= width or width < 2:

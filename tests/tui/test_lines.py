@@ -6,7 +6,19 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from dmtui.thinpool.text import printable
-from dmtui.tui.lines import Span, changed_cells, crop, fit, fit_middle, fit_path, line, spread, text_of, width_of
+from dmtui.tui.lines import (
+    Span,
+    changed_cells,
+    crop,
+    fit,
+    fit_middle,
+    fit_path,
+    line,
+    spread,
+    text_of,
+    width_of,
+    without_aside,
+)
 
 ANY_NAME = st.text(max_size=60).map(printable)
 
@@ -70,3 +82,16 @@ def test_changed_cells_cover_every_difference(before, after):
 
 def test_text_of_lines_has_no_trailing_blanks():
     assert text_of([line("a ", Span("b  ", "ok")), ()]) == "a b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("full (all of it)", 16, "full (all of it)"),
+        ("full (all of it)", 15, "full"),
+        ("full (all) now", 5, "full (all) now"),
+        ("(all of it)", 3, "(all of it)"),
+    ],
+)
+def test_an_aside_that_does_not_fit_goes_as_a_whole(text, width, expected):
+    assert without_aside(text, width) == expected

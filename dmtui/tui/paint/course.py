@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from dmtui.thinpool.text import printable
@@ -16,6 +17,8 @@ _INDENT = 6
 _TIME_WIDTH = 9
 _MOST_UNFOLDED = 8
 """So many plans are shown with all their steps while they run."""
+_KEPT_TEXTS = 4096
+"""So many texts are kept as they were wrapped: those of a large batch are drawn over and over."""
 
 
 class CourseView(NamedTuple):
@@ -112,10 +115,15 @@ def verdict_lines(verdict: Verdict, look: Look, width: int) -> list[Line]:
 
 def hanging(text: str, width: int, head: str, role: str = "muted", head_role: str = "muted") -> list[Line]:
     """A text behind a head, its further lines below its beginning."""
+    return list(_hanging(text, width, head, role, head_role))
+
+
+@lru_cache(_KEPT_TEXTS)
+def _hanging(text: str, width: int, head: str, role: str, head_role: str) -> tuple[Line, ...]:
     room = max(10, width - len(head))
     parts = textwrap.wrap(printable(text), room, break_on_hyphens=False) or [""]
     gap = Span(" " * len(head))
-    return [(gap if number else Span(head, head_role), Span(part, role)) for number, part in enumerate(parts)]
+    return tuple((gap if number else Span(head, head_role), Span(part, role)) for number, part in enumerate(parts))
 
 
 def seconds_text(seconds: float) -> str:

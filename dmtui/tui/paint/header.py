@@ -10,7 +10,7 @@ from dmtui.thinpool.text import printable
 from dmtui.tui.alarms import Notice
 from dmtui.tui.figures import Level, Look, age, moment
 from dmtui.tui.freshness import Flow, Freshness
-from dmtui.tui.lines import Line, Span, crop, fit_middle, spread
+from dmtui.tui.lines import Line, Span, crop, fit_middle, spread, width_of, without_aside
 
 _POOL_WIDTH = 24
 _WIDE = 110
@@ -113,12 +113,10 @@ def _alert_line(notice: Notice, look: Look, width: int) -> Line:
     seen = "A acknowledges" if notice.selected and wide else ""
     tail = f" {glyphs.dot} ".join(part for part in (f"since {since if wide else since[:5]}", more, seen) if part)
     pool = fit_middle(printable(alert.pool), _POOL_WIDTH if wide else _POOL_WIDTH // 2, glyphs.ellipsis).rstrip()
-    left = (
-        Span(f" {level.sign(glyphs)} {level.word} ", f"badge-{level.role}"),
-        Span(f" {pool} ", "strong"),
-        Span(printable(alert.text), level.role),
-    )
-    return spread(left, (Span(f"{tail} ", "muted"),), width, glyphs.ellipsis)
+    head = (Span(f" {level.sign(glyphs)} {level.word} ", f"badge-{level.role}"), Span(f" {pool} ", "strong"))
+    right = (Span(f"{tail} ", "muted"),)
+    text = without_aside(printable(alert.text), width - width_of(head) - width_of(right) - 1)
+    return spread((*head, Span(text, level.role)), right, width, glyphs.ellipsis)
 
 
 def _flow(fresh: Freshness, look: Look) -> str:

@@ -34,6 +34,7 @@ class Panel(Widget, Generic[Value]):
         self._look = Look()
         self._lines: list[Line] = []
         self._painted_width = -1
+        """For which the lines are; -1 where they are not of the present value."""
 
     @property
     def lines(self) -> list[Line]:
@@ -47,10 +48,9 @@ class Panel(Widget, Generic[Value]):
 
     def show(self, value: Value, look: Look) -> None:
         """Show a value; paints nothing when its lines are the same as before."""
-        self._value, self._look = value, look
+        self._value, self._look, self._painted_width = value, look, -1
         width = self.content_size.width
         if width <= 0:  # not laid out at present: painted when it is drawn
-            self._painted_width = -1
             return
         before = self._lines
         self._repaint(width)
@@ -84,8 +84,7 @@ class Panel(Widget, Generic[Value]):
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         width = self.content_size.width
-        if width != self._painted_width:
-            self._repaint(width)
+        self._repaint(width)
         spans: Line = self._lines[y] if y < len(self._lines) else ()
         return strip_of(self, spans, width)
 
@@ -94,5 +93,7 @@ class Panel(Widget, Generic[Value]):
         return Region(start, y, count, 1)
 
     def _repaint(self, width: int) -> None:
+        if width == self._painted_width:
+            return
         self._painted_width = width
         self._lines = [] if self._value is None or width <= 0 else self._paint(self._value, self._look, width)
