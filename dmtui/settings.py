@@ -17,18 +17,19 @@ stands in the file only, says when alerts begin (`dmtui.monitor.thresholds`); th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from dmtui.monitor.thresholds import Thresholds, thresholds_of
 from dmtui.thinpool.errors import BadUsageError
+from dmtui.thinpool.values import frozen
 
 MACHINES = ("auto", "kernel", "emulated")
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no", "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What the product is told before it starts; None where the default depends on the machine."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import cast
+
+from dmtui.thinpool.values import frozen
 
 LARGEST_MESSAGE_BYTES = 64 * 1024
 """A paste of that length is one message; more than that ends the session."""
@@ -18,14 +19,14 @@ class GarbledMessageError(ValueError):
     """No message that our page sends."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Typed:
     """Keys, mouse and pastes, as a terminal sends them."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resized:
     """The terminal has another size, in cells."""
 
@@ -33,14 +34,14 @@ class Resized:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pinged:
     """The page asks how long an answer takes."""
 
     data: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Focused:
     """The terminal got the focus or lost it."""
 

@@ -10,18 +10,18 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from dmtui.browser.access import Access, names_of
 from dmtui.browser.site import Site
 from dmtui.thinpool.errors import BadUsageError, DmtuiError, NotPermittedError
+from dmtui.thinpool.values import frozen
 
 _ENDING_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where is served, and for whom.
 

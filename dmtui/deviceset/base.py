@@ -7,7 +7,7 @@ that was never asked for is no reason for a warning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dmtui.deviceset.activation import activate_step, activation_steps, deactivation_step
 from dmtui.deviceset.deviceset import DeviceSet, title
@@ -22,6 +22,7 @@ from dmtui.machine.filesystems import FilesystemFound
 from dmtui.thinpool.errors import BadUsageError, DmtuiError
 from dmtui.thinpool.sizes import format_size
 from dmtui.thinpool.units import SECTOR_BYTES
+from dmtui.thinpool.values import frozen
 
 GROW_BASE = "grow base"
 MAKE_BASE = "make base"
@@ -35,7 +36,7 @@ _ARGUMENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BaseWork:
     """What a start has to do about the base device."""
 

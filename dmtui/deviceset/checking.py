@@ -5,18 +5,17 @@ Source: the operators' procedure "repair" (stop everything, thin_check), without
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.deviceset.deviceset import DeviceSet
 from dmtui.deviceset.metadatareading import find_source, reading_plan, reading_step
 from dmtui.deviceset.plan import Plan
 from dmtui.machine.tools import CheckResult
+from dmtui.thinpool.values import frozen
 
 CHECK = "check pool"
 _TOOL = "thin_check"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Check:
     """A check: its plan, and after that has been performed what it found."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from dmtui.deviceset.deviceset import title
@@ -16,6 +16,7 @@ from dmtui.deviceset.records import DeviceRecord
 from dmtui.deviceset.standing import openers
 from dmtui.machine.tools import ThinEntry
 from dmtui.thinpool.sizes import format_size
+from dmtui.thinpool.values import frozen
 
 
 class Bucket(Enum):
@@ -28,7 +29,7 @@ class Bucket(Enum):
     ID_CLASH = "id clash"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """An active device with our prefix, or on our pool.
 
@@ -47,7 +48,7 @@ class Node:
     otherwise: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What there was at one instant.
 
@@ -70,7 +71,7 @@ class Seen:
     unreadable: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compared:
     """A device, with what is known of it; None for what is not.
 
@@ -91,7 +92,7 @@ class Compared:
     record: DeviceRecord | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reconciliation:
     """All that was compared: recorded devices first, by thin id."""
 

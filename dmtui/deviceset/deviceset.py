@@ -17,6 +17,7 @@ from dmtui.machine.errors import DeviceMissingError
 from dmtui.machine.filesystems import Mount
 from dmtui.machine.protocols import DeviceInfo, Machine
 from dmtui.thinpool.errors import MissingError
+from dmtui.thinpool.values import frozen
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class DeviceSetState:
     whole: SetState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceSet:
     """What every plan of one graph directory works with. Names are those on file: the base device's is empty."""
 

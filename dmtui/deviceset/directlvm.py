@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from dmtui.deviceset.options import Options
@@ -20,11 +20,12 @@ from dmtui.machine.errors import FileMissingError, MachineError
 from dmtui.machine.protocols import Files
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.errors import BadUsageError, DmtuiError
+from dmtui.thinpool.values import frozen
 
 _DEVICE_OPTION = "dm.directlvm_device"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectLvm:
     """The parameters as they were typed; a percentage that was left out is 0, as in the original's file."""
 
@@ -39,7 +40,7 @@ class DirectLvm:
         return replace(self, **{each.field: getattr(self, each.field) or each.default for each in PERCENTAGES})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Percentage:
     """A percentage by its names: our field, the option, the key on file; and its default."""
 

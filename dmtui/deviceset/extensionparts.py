@@ -7,7 +7,7 @@ device on top of it and fails.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from dmtui.deviceset.deviceset import DeviceSet
@@ -21,11 +21,12 @@ from dmtui.thinpool.sizes import format_size
 from dmtui.thinpool.status import PoolFigures, PoolStatus
 from dmtui.thinpool.table import PoolTable, Target
 from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_BYTES, SECTOR_BYTES, sectors_to_bytes
+from dmtui.thinpool.values import frozen
 
 What = Literal["data", "metadata"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolFound:
     """A pool as it is before its extension: its live table line, read and unread, and its status."""
 
@@ -61,7 +62,7 @@ class PoolFound:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """One of the two devices on its way to a new size.
 
@@ -179,7 +180,7 @@ def enlarge_file(devices: DeviceSet, what: What, size_bytes: int | None) -> bool
     return smaller
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Under:
     """What is under one of the pool's devices, and what is odd about it; `loop` is empty for a device given."""
 

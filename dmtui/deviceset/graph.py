@@ -6,16 +6,16 @@ Source: deviceset.go (loop directory, metadata directory, prefix from the direct
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from dmtui.machine.errors import FileMissingError
 from dmtui.machine.protocols import Files
 from dmtui.thinpool.errors import BadUsageError, MissingError
 from dmtui.thinpool.names import GraphPrefix
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Graph:
     """A graph directory that exists."""
 

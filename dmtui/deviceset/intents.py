@@ -12,13 +12,14 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, cast
 
 from dmtui.deviceset.store import RecordStore
 from dmtui.machine.durable import InUseError, Lock, is_leftover
 from dmtui.machine.errors import FileMissingError
 from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.values import frozen
 
 POOL = "%pool"
 """Claims the pool itself: it is made, taken down or extended. No device can have such a name."""
@@ -34,7 +35,7 @@ class UnfinishedError(DmtuiError):
     """An operation was left behind by a kill, and could not be finished since."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Intent:
     """An operation on one device (by its name on file, empty for the base), on `POOL`, `SNAPSHOT` or `LVM`.
 
@@ -49,7 +50,7 @@ class Intent:
     ends: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """An intent on disk, locked by this process.
 
@@ -63,7 +64,7 @@ class Claim:
     earlier: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Intents:
     """The intents of one graph directory."""
 

@@ -6,7 +6,6 @@ The original activates a device to tell its status, and leaves it active.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dmtui.deviceset.graph import Graph
 from dmtui.deviceset.records import DeviceRecord, read_records
@@ -17,9 +16,10 @@ from dmtui.machine.filesystems import Mount
 from dmtui.machine.protocols import DeviceReading, Machine
 from dmtui.thinpool.status import ThinStatus
 from dmtui.thinpool.table import THIN
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceView:
     """A recorded device.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from dmtui.deviceset.plan import Step
 from dmtui.machine.errors import MachineError
 from dmtui.machine.protocols import Machine
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.values import frozen
 
 SECONDS = 300.0
 """How long one of LVM's tools may take: the slowest of them wipes a few signatures and waits for udev."""
@@ -25,7 +25,7 @@ def _nothing() -> None:
     """What undoes a step that leaves nothing behind."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lvm:
     """The LVM of a machine."""
 

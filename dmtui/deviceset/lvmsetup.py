@@ -8,8 +8,6 @@ that nobody answers; monitoring is switched on, without which LVM never extends 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.deviceset.deviceset import DeviceSet
 from dmtui.deviceset.directlvm import DirectLvm, asked_for, check_unchanged, read_setup, setup_path, write_setup
 from dmtui.deviceset.intents import LVM, Intent
@@ -36,6 +34,7 @@ from dmtui.machine.errors import FileMissingError, MachineError
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.errors import BadUsageError, DmtuiError, MissingError
 from dmtui.thinpool.sizes import format_size
+from dmtui.thinpool.values import frozen
 
 SET_UP = "set up direct-lvm"
 _NEVER_PERCENT = 100
@@ -44,7 +43,7 @@ _LABEL_BYTES = 1024**2
 """What LVM keeps of a device for itself, before the first extent."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetupWork:
     """What a start has to do about LVM."""
 
@@ -85,7 +84,7 @@ def setup_work(devices: DeviceSet) -> SetupWork:
     return SetupWork(_steps(devices, asked, making), notices, (Intent(LVM, SET_UP, making.note()),))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Found:
     """What a device that may be taken carries all the same."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from dmtui.deviceset.deviceset import DeviceSet
@@ -19,6 +19,7 @@ from dmtui.deviceset.lvm import Lvm
 from dmtui.machine.durable import is_leftover
 from dmtui.machine.errors import FileMissingError, MachineError
 from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.values import frozen
 
 GROUP = "docker"
 DATA = "thinpool"
@@ -28,7 +29,7 @@ _PROFILES = "/etc/lvm/profile"
 PROFILE_PATH = f"{_PROFILES}/{PROFILE}.profile"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LvmMaking:
     """What a setup is about to make, as it is noted on disk before.
 

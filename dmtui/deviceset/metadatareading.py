@@ -7,7 +7,6 @@ the kernel's thin-provisioning document; the slot's manners are those of `dmtui.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dmtui.deviceset.deviceset import DeviceSet
 from dmtui.deviceset.intents import POOL, Intent
@@ -18,11 +17,12 @@ from dmtui.machine.errors import FileMissingError
 from dmtui.thinpool.errors import DmtuiError, MissingError
 from dmtui.thinpool.sizes import format_size
 from dmtui.thinpool.status import PoolMode
+from dmtui.thinpool.values import frozen
 
 OFFLINE = "stop its users, remove its thin devices and the pool (`dmtui pool remove`), then do this again"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MetadataSource:
     """Where the metadata of a pool can be read now.
 

@@ -7,7 +7,6 @@ command line.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
@@ -16,6 +15,7 @@ from dmtui.deviceset.plans import Plans
 from dmtui.deviceset.removal import flagged, plan_remove
 from dmtui.thinpool.errors import BadUsageError
 from dmtui.thinpool.sizes import parse_size
+from dmtui.thinpool.values import frozen
 
 Values = Mapping[str, str]
 _BASE = "base"
@@ -41,7 +41,7 @@ class Risk(Enum):
     DESTROYS = "destroys"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """A field of a form; an empty text is "not given"."""
 
@@ -52,7 +52,7 @@ class Field:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prepared:
     """One or several plans made from a form, each to be made when those before it have been performed.
 
@@ -72,7 +72,7 @@ class Prepared:
         return tuple(make() for make in self.makers)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operation:
     """Something the operator can ask the engine for.
 

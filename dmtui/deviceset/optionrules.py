@@ -6,15 +6,14 @@ late or never (the same device twice destroys the pool), and calls a re-stated d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.deviceset.directlvm import asked_for, zero_notices
 from dmtui.deviceset.options import Options
 from dmtui.thinpool.errors import BadUsageError
 from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_BYTES
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ruling:
     """Options whose open defaults are settled for one machine, and the notices for the operator."""
 

@@ -7,12 +7,13 @@ an unknown key is an error).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from dmtui.thinpool.errors import BadUsageError
 from dmtui.thinpool.sizes import parse_size
 from dmtui.thinpool.units import MAX_BLOCK_SECTORS, MIN_BLOCK_SECTORS, SECTOR_BYTES
+from dmtui.thinpool.values import frozen
 
 DIRECT_LVM_POOL = "docker-thinpool"
 """Device-mapper's name of the pool that direct-lvm makes: fixed, so there is one on a machine."""
@@ -24,7 +25,7 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """Every storage option with its default; None where the default depends on the machine or on another option.
 

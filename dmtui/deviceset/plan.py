@@ -17,6 +17,7 @@ from dmtui.deviceset.intents import Intent
 from dmtui.machine.durable import InUseError
 from dmtui.machine.errors import TimedOutError
 from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.values import frozen
 
 NOTE = "  note: "
 
@@ -25,7 +26,7 @@ def _nothing() -> None:
     """What undoes a step that leaves nothing behind."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One step of a plan.
 
@@ -49,7 +50,7 @@ class Step:
     irrevocable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """The steps of one operation on one object, and what the operator should know before.
 
@@ -89,7 +90,7 @@ class Phase(Enum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """A step of a plan that changed its phase; steps count from 1."""
 

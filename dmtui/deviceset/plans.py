@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.deviceset.activation import plan_activate, plan_deactivate
 from dmtui.deviceset.checking import Check, plan_check
 from dmtui.deviceset.comparison import Reconciliation
@@ -18,9 +16,10 @@ from dmtui.deviceset.shutdown import plan_remove_pool
 from dmtui.deviceset.start import plan_start
 from dmtui.deviceset.trimming import plan_trim
 from dmtui.machine.protocols import DeviceInfo
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plans:
     """Makes the plans of one graph directory; each is explained where it is made."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.machine.errors import DeviceMissingError
 from dmtui.machine.protocols import DeviceMapper
 from dmtui.thinpool.errors import DmtuiError, MissingError
 from dmtui.thinpool.status import PoolFigures, PoolMode, PoolStatus
 from dmtui.thinpool.table import THIN_POOL, PoolTable
+from dmtui.thinpool.values import frozen
 
 
 class PoolAbsentError(MissingError):
@@ -19,7 +18,7 @@ class PoolUnusableError(DmtuiError):
     """The pool cannot be changed now: it failed, is read-only or something else than a pool."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolLink:
     """A pool by its name, asked anew each time: nothing about it is remembered."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dmtui.deviceset.deviceset import DeviceSet
 from dmtui.deviceset.engine import Engine
@@ -17,12 +16,13 @@ from dmtui.deviceset.plan import Progress
 from dmtui.deviceset.removal import flagged, plan_remove
 from dmtui.deviceset.standing import openers
 from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.values import frozen
 
 PERIOD_SECONDS = 30.0
 LONGEST_PERIOD_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reaped:
     """What became of one device that waited for its deletion.
 
@@ -57,7 +57,7 @@ def _why(devices: DeviceSet, name: str) -> str:
     return "the pool calls it busy" if info is None else f"it is {openers(info.open_count)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkerState:
     """How the worker stands.
 

@@ -10,13 +10,13 @@ are seen, and nothing is ever fatal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
 
 from dmtui.machine.errors import FileMissingError, MachineError
 from dmtui.machine.protocols import FileIdentity, Files, HostSpace, LoopDevice
 from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.values import frozen
 
 
 class Outcome(Enum):
@@ -30,7 +30,7 @@ class Outcome(Enum):
     FILE_MISSING = "our file does not exist"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recognition:
     """The outcome for one of the pool's two devices.
 

@@ -24,6 +24,7 @@ from dmtui.machine.protocols import DeviceReading
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, ThinTable
 from dmtui.thinpool.units import sectors_to_bytes
+from dmtui.thinpool.values import frozen
 
 INSPECT = "inspect pool"
 RECONCILE = "reconcile"
@@ -32,7 +33,7 @@ _BUSY_SHARE = 0.1
 """A device that nobody has open may be looked at by udev for a moment, no longer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inspection:
     """A look at records, pool and active devices: its plan, and after that has been performed what it found."""
 

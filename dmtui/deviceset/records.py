@@ -8,13 +8,13 @@ the original aborts its start over one.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from dmtui.thinpool.errors import NotPermittedError
 from dmtui.thinpool.sizes import MAX_SIZE_BYTES
 from dmtui.thinpool.units import MAX_THIN_ID
+from dmtui.thinpool.values import frozen
 
 BASE_RECORD = "base"
 SET_RECORD = "deviceset-metadata"
@@ -28,7 +28,7 @@ class BrokenFileError(ValueError):
     """What a file holds is not what its place asks for; the text says what is wrong, without the file's name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceRecord:
     """What is recorded of one thin device; `hash_name` is empty for the base device."""
 
@@ -40,7 +40,7 @@ class DeviceRecord:
     deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Records:
     """All records of a graph directory.
 

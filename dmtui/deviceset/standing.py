@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from dmtui.deviceset.deviceset import DeviceSet
 from dmtui.machine.errors import DeviceMissingError
 from dmtui.machine.filesystems import Mount
 from dmtui.machine.protocols import DeviceReading
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """An active device.
 

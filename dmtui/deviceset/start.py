@@ -7,7 +7,7 @@ records without their pool's files are not built over, and a start that fails le
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dmtui.deviceset.base import BaseWork, base_work
 from dmtui.deviceset.deviceset import DeviceSet
@@ -25,6 +25,7 @@ from dmtui.thinpool.names import UUID_PREFIX
 from dmtui.thinpool.sizes import format_size
 from dmtui.thinpool.table import PoolTable, Target
 from dmtui.thinpool.units import DATA_BLOCKS_A_BITMAP, METADATA_BLOCK_BYTES, SECTOR_BYTES, sectors_to_bytes
+from dmtui.thinpool.values import frozen
 
 LOW_WATER_MARK_BLOCKS = 32768
 _FEATURES = ("skip_block_zeroing",)
@@ -54,7 +55,7 @@ def plan_start(devices: DeviceSet, since: str) -> Plan:
     return Plan(CREATE_POOL, devices.pool.name, steps, notices, ("",), (intent, *making.intents, *base.intents))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Making:
     """How the pool comes to be there: nothing to do where it is.
 
@@ -144,7 +145,7 @@ def _recognised(devices: DeviceSet) -> _Making:
     return _Making(notices=tuple(notices))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Part:
     """One of the two devices of a new pool: a block device that was given, or our file on a loop device."""
 

@@ -6,8 +6,6 @@ and what a failed pool does not tell is None, not 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.deviceset.graph import Graph
 from dmtui.deviceset.optionrules import rule
 from dmtui.deviceset.options import Options
@@ -20,13 +18,14 @@ from dmtui.thinpool.errors import DmtuiError, MissingError
 from dmtui.thinpool.status import PoolMode, PoolStatus
 from dmtui.thinpool.table import THIN_POOL, PoolTable, Target
 from dmtui.thinpool.units import sectors_to_bytes
+from dmtui.thinpool.values import frozen
 
 
 class NotAThinPoolError(DmtuiError):
     """A device has the pool's name, but is something else."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpaceReport:
     """Used, total and available in bytes; None where the pool does not say."""
 
@@ -35,7 +34,7 @@ class SpaceReport:
     available_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StatusReport:
     """Everything ``dmtui info`` shows.
 
@@ -132,7 +131,7 @@ def read_status(machine: Machine, graph: Graph, options: Options) -> StatusRepor
     return _report(machine, options, records, pool)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Pool:
     """What was read of the pool itself."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from dmtui.deviceset.graph import Graph
@@ -28,9 +27,10 @@ from dmtui.machine.durable import DurableFiles, IrregularFileError, is_leftover
 from dmtui.machine.errors import FileMissingError
 from dmtui.machine.protocols import Files
 from dmtui.thinpool.units import MAX_THIN_ID
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetState:
     """State of the whole set; unknown texts are empty."""
 
@@ -39,7 +39,7 @@ class SetState:
     base_filesystem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transaction:
     """The last opened transaction; its pool's transaction id reaches `open_id` when it is closed."""
 
@@ -48,7 +48,7 @@ class Transaction:
     device_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MountCount:
     """How many use a mounted device, and the number of the mount they use."""
 
@@ -59,7 +59,7 @@ class MountCount:
 _Parsed = TypeVar("_Parsed")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordStore:
     """The files of one graph directory."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from dmtui.deviceset.records import (
 from dmtui.deviceset.store import RecordStore, parse_mount_counts, parse_parents, parse_state, parse_transaction
 from dmtui.machine.durable import IrregularFileError
 from dmtui.machine.errors import FileMissingError
+from dmtui.thinpool.values import frozen
 
 _MIGRATED = ".migrated"
 _STATE = re.compile(rf"({SET_RECORD}|{TRANSACTION_RECORD}|parents\.json|mounts\.json)(\.\d+)?")
@@ -125,7 +125,7 @@ def _clashes(store: RecordStore) -> Iterator[str]:
             yield f"thin id {thin_id} is claimed by {' and '.join(names)}: `dmtui pool reconcile` tells more"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quarantined:
     """What files in quarantine, and others that are broken, say of the pool.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from dmtui.lab.checkpoint import Checkpoints
 from dmtui.lab.scenario import Scenario, Step
 from dmtui.lab.stage import MOMENT, Stage
 from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Played:
     """What a step came to.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from dmtui.machine.errors import MachineError
@@ -10,13 +10,14 @@ from dmtui.thinpool.sizes import format_size
 from dmtui.thinpool.status import PoolStatus, ThinStatus
 from dmtui.thinpool.table import THIN, THIN_POOL, PoolTable, Target
 from dmtui.thinpool.units import SECTOR_BYTES
+from dmtui.thinpool.values import frozen
 
 if TYPE_CHECKING:
     from dmtui.deviceset.graph import Graph
     from dmtui.machine.emulated import EmulatedMachine
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """What a machine shows of a pool at an instant; sizes in bytes.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from dmtui.thinpool.values import frozen
 
 if TYPE_CHECKING:
     from dmtui.lab.stage import Stage
@@ -26,7 +27,7 @@ class Place(Enum):
     MACHINE = "machine"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One step of a demonstration.
 
@@ -50,7 +51,7 @@ class Step:
     looking: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scenario:
     """A demonstration.
 

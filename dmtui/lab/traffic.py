@@ -11,13 +11,14 @@ import random
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 from dmtui.machine.emulated import EmulatedMachine
 from dmtui.thinpool.errors import DmtuiError
 from dmtui.thinpool.status import PoolMode, PoolStatus
+from dmtui.thinpool.values import frozen
 
 SEED = 2015
 MOST_USED = 0.85
@@ -29,7 +30,7 @@ _LEAVING_SECONDS = 1.0
 _ALIGNMENT = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flow:
     """What one container writes.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from dmtui.machine.errors import MachineNotPermittedError, NoDeviceMapperError
 from dmtui.machine.protocols import Machine
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """A machine, and a line that says which one and why (empty when it was asked for by name)."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FilesystemFound:
     """A file system on a block device: ``xfs``, ``ext4`` or ``btrfs``, and its uuid (lower case, with hyphens)."""
 
@@ -17,7 +17,7 @@ class FilesystemFound:
     uuid: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mount:
     """A mount as this process's mount namespace has it.
 

@@ -6,7 +6,6 @@ The floors above the block devices are in `dmtui.machine.filesystems` and `dmtui
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from dmtui.machine.errors import MachineError
@@ -14,9 +13,10 @@ from dmtui.machine.filesystems import Filesystems
 from dmtui.machine.tools import Programs, ThinTools
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import Target
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceEntry:
     """One device of the list: its name, number and event counter (None before interface 4.37)."""
 
@@ -25,7 +25,7 @@ class DeviceEntry:
     event_nr: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceInfo:
     """What the kernel says of any mapped device."""
 
@@ -42,7 +42,7 @@ class DeviceInfo:
     internal_suspend: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceReading:
     """One answer of the kernel: the device's info and its table or status lines, of the same instant."""
 
@@ -50,7 +50,7 @@ class DeviceReading:
     targets: tuple[Target, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Versions:
     """Versions of what stands between us and the disks; None where it cannot be told.
 
@@ -141,7 +141,7 @@ class DeviceMapper(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileIdentity:
     """A file, directory or node as stat tells it.
 
@@ -161,7 +161,7 @@ class FileIdentity:
     rdev: DeviceNumber | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostSpace:
     """A host file system, in bytes. `free_bytes` counts what is reserved for root (statfs ``f_bfree``)."""
 
@@ -170,7 +170,7 @@ class HostSpace:
     available_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoopDevice:
     """A bound loop device.
 
@@ -272,7 +272,7 @@ class Files(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Process:
     """A running process."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from dmtui.thinpool.values import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class ThinEntry:
     """A thin device as its pool's metadata have it (``thin_ls``).
 
@@ -25,7 +26,7 @@ class ThinEntry:
     snapshotted_time: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckResult:
     """What ``thin_check`` found; `output` is its own words, empty where it had none."""
 

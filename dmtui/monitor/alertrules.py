@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from dmtui.monitor.commitment import host_debts
@@ -15,6 +14,7 @@ from dmtui.monitor.severity import Severity
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.sizes import format_size
 from dmtui.thinpool.status import NoSpacePolicy, PoolMode
+from dmtui.thinpool.values import frozen
 
 CALM_SECONDS = 120.0
 """A forecast must have kept quiet for so long before its alert ends: a trend comes and goes with every burst."""
@@ -44,7 +44,7 @@ class Rule(Enum):
         return "h" if self in (Rule.DATA_END, Rule.METADATA_END, Rule.HOST_END) else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figure:
     """What a rule with thresholds reads of a pool.
 
@@ -62,7 +62,7 @@ class Figure:
     calm_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fact:
     """What a rule without thresholds reads of a pool; it holds at once.
 

@@ -6,7 +6,7 @@ The state is a value: the same samples give the same alerts, whether they come f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from dmtui.monitor.alertrules import Fact, Figure, Rule, read
@@ -14,6 +14,7 @@ from dmtui.monitor.forecast import PoolForecast
 from dmtui.monitor.sample import Sample
 from dmtui.monitor.severity import Severity
 from dmtui.monitor.thresholds import Thresholds
+from dmtui.thinpool.values import frozen
 
 GONE_AFTER_POLLS = 3
 """The alerts of a pool end when so many samples in a row do not have it."""
@@ -22,7 +23,7 @@ Key = tuple[str, Rule]
 """What tells one alert from another: the pool's name and the rule."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alert:
     """Something is wrong with a pool.
 
@@ -78,7 +79,7 @@ class ChangeKind(Enum):
     ACKNOWLEDGED = "acknowledged"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A change of an alert.
 
@@ -93,7 +94,7 @@ class Change:
     alert: Alert
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Track:
     """What is known of one rule of one pool: its alert, and a severity that may take over."""
 
@@ -107,7 +108,7 @@ class _Track:
         return self.alert.severity if self.alert else Severity.INFO
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AlertState:
     """All alerts; immutable: `step` and `acknowledge` make the next."""
 

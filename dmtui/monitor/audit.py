@@ -7,11 +7,11 @@ import math
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from dmtui.monitor.severity import Severity
+from dmtui.thinpool.values import frozen
 
 if TYPE_CHECKING:
     from dmtui.monitor.events import Event
@@ -20,7 +20,7 @@ MOST_BYTES = 1 << 20
 """Of a longer log only the end is read: some 2,000 operations."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditEntry:
     """One operation as the log has it.
 

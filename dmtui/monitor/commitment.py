@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.monitor.sample import Backing, Pool
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostDebt:
     """What loop files may still ask of the file system they lie on, in bytes.
 
@@ -34,7 +33,7 @@ class HostDebt:
         return max(-1.0, (self.owed_bytes - self.free_bytes) / self.owed_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Commitment:
     """What a pool has promised.
 

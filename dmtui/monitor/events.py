@@ -10,6 +10,7 @@ from enum import Enum
 from dmtui.monitor.alertrules import duration
 from dmtui.monitor.alerts import Change, ChangeKind
 from dmtui.monitor.severity import Severity
+from dmtui.thinpool.values import frozen
 
 KEPT_EVENTS = 2000
 """The oldest beyond these are forgotten: some 1 MB."""
@@ -23,7 +24,7 @@ class Source(Enum):
     OPERATION = "operation"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """Something that happened.
 

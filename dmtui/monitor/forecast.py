@@ -15,6 +15,7 @@ from dmtui.monitor.quantities import Measure, Quantity, measure
 from dmtui.monitor.rings import Point
 from dmtui.monitor.sample import Pool, Sample
 from dmtui.monitor.trend import Motion, Trend, fit
+from dmtui.thinpool.values import frozen
 
 REACH = 24
 """How many times its own length a window foretells."""
@@ -43,7 +44,7 @@ class Window(Enum):
         return self.value[1]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Estimate:
     """When something is full if it goes on as in a window, in seconds from the sample on.
 
@@ -64,7 +65,7 @@ class Estimate:
         return self.likely_seconds <= REACH * self.window.seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forecast:
     """One quantity of a pool, foretold.
 
@@ -91,7 +92,7 @@ class Forecast:
         return dict(self.trends)[window]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolForecast:
     """A pool, foretold."""
 

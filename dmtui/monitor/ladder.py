@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from dmtui.monitor.severity import Severity
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rung:
     """A severity: it begins at `enter` and ends below `leave`, which is lower."""
 
@@ -17,7 +17,7 @@ class Rung:
     leave: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ladder:
     """The rungs, mildest first."""
 

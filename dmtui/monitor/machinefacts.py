@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any, TypeVar, cast
 
@@ -18,6 +18,7 @@ from dmtui.deviceset.status import read_status
 from dmtui.machine.protocols import Machine
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.values import frozen
 
 FORMAT = 1
 """Version of the JSON form."""
@@ -41,7 +42,7 @@ _PROGRAMS: tuple[tuple[str, str, str, str], ...] = (
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgramFact:
     """A program that something here uses."""
 
@@ -52,7 +53,7 @@ class ProgramFact:
     fedora_package: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoopFact:
     """A bound loop device.
 
@@ -71,7 +72,7 @@ class LoopFact:
     holders: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MachineFacts:
     """Everything that was told; None is unknown.
 

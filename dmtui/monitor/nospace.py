@@ -8,16 +8,17 @@ by the machine's own clock (`Sample.waited_at`) and by the timeout that the mach
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from dmtui.monitor.sample import Pool, Sample
 from dmtui.thinpool.status import NoSpacePolicy, PoolMode
+from dmtui.thinpool.values import frozen
 
 NO_SPACE_TIMEOUT_SECONDS = 60.0
 """The kernel's default (module parameter ``no_space_timeout`` of dm_thin_pool)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wait:
     """Writers of a pool wait for space.
 
@@ -57,7 +58,7 @@ class Wait:
         return min(self.timeout_seconds, max(0.0, since + self.timeout_seconds - now))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waits:
     """The pools whose writers wait, by name; immutable: `step` makes the next."""
 

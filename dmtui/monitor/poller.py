@@ -9,17 +9,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dmtui.monitor.sample import Sample
 from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.values import frozen
 
 DEFAULT_INTERVAL_SECONDS = 1.0
 MIN_INTERVAL_SECONDS = 0.1
 MAX_INTERVAL_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PollFailed:
     """A poll that brought an error instead of a sample."""
 

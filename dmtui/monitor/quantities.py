@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from dmtui.monitor.sample import Backing, Pool
+from dmtui.thinpool.values import frozen
 
 
 class Quantity(Enum):
@@ -16,7 +16,7 @@ class Quantity(Enum):
     HOST_FREE = "free space of the file system under the loop file"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measure:
     """One quantity at one instant, in bytes; None is unknown.
 

@@ -15,6 +15,7 @@ from dmtui.machine.protocols import Machine
 from dmtui.monitor.audit import AuditLog
 from dmtui.monitor.sample import Pool, RecordedDevice
 from dmtui.thinpool.errors import DmtuiError, MissingError
+from dmtui.thinpool.values import frozen
 
 _SETTLED_SECONDS = 2.0
 """A file that changed less than so long ago may change again without a new time stamp."""
@@ -23,7 +24,7 @@ _CREATE = "create"
 _Stamps = tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorded:
     """The records of a graph directory.
 

@@ -12,13 +12,13 @@ import stat
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dmtui import __version__
 from dmtui.monitor.sample import Sample
 from dmtui.thinpool.errors import BadUsageError, DmtuiError, NotPermittedError
+from dmtui.thinpool.values import frozen
 
 KIND = "dmtui recording"
 """What the first line says the file is."""
@@ -32,7 +32,7 @@ class RecordingError(DmtuiError):
     """A recording cannot be written or read."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """The first line of a recording.
 

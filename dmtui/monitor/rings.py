@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from dmtui.thinpool.values import frozen
 
 _UNKNOWN = math.nan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolution:
     """How fine a ring is and how far back it reaches."""
 
@@ -27,7 +28,7 @@ RESOLUTIONS = (Resolution(1, 900), Resolution(15, 1440), Resolution(300, 2016))
 """15 minutes by the second, 6 hours by 15 seconds, 7 days by 5 minutes; finest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Point:
     """A figure over one slot of time; sizes in bytes.
 

@@ -6,18 +6,18 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import NoneType
 from typing import Any, cast
 
 from dmtui.thinpool.units import METADATA_BLOCK_BYTES, metadata_reserve_blocks
+from dmtui.thinpool.values import frozen
 
 FORMAT = 1
 """Version of the JSON form of a sample."""
 _LARGEST = sys.float_info.max
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backing:
     """What lies under a pool's data or metadata device.
 
@@ -48,7 +48,7 @@ class Backing:
     loop_file_also_on: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Space:
     """Space of a pool's data or metadata, in bytes; None is unknown, never 0.
 
@@ -70,7 +70,7 @@ class Space:
         return self.used_bytes / self.total_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThinDevice:
     """An active thin device of a pool.
 
@@ -101,7 +101,7 @@ class ThinDevice:
     mounted_at: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordedDevice:
     """A thin device as its graph directory records it, active or not.
 
@@ -125,7 +125,7 @@ class RecordedDevice:
     created_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pool:
     """A thin pool.
 
@@ -171,7 +171,7 @@ class Pool:
         return metadata_reserve_blocks(self.metadata.total_bytes // METADATA_BLOCK_BYTES) * METADATA_BLOCK_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sample:
     """Everything at one instant.
 

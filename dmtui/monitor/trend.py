@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 from statistics import median
+
+from dmtui.thinpool.values import frozen
 
 FEWEST_POINTS = 10
 """Fewer points than these tell no trend."""
@@ -41,7 +42,7 @@ class Motion(Enum):
     TOO_FEW = "no trend: too few points"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trend:
     """The trend of a figure in bytes.
 

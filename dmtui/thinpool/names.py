@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.errors import MalformedError
+from dmtui.thinpool.values import frozen
 
 UUID_PREFIX = "DMTUI-"
 _LVM_UUID_PREFIX = "LVM-"
@@ -32,7 +32,7 @@ class Owner(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GraphPrefix:
     """The prefix of a graph directory's devices: ``docker-MAJ:MIN-INODE`` of the directory."""
 

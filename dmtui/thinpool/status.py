@@ -8,11 +8,11 @@ A field that the kernel did not print is None here, never a guess.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from dmtui.thinpool.errors import MalformedError
 from dmtui.thinpool.units import METADATA_BLOCK_BYTES, metadata_reserve_blocks, sectors_to_bytes
+from dmtui.thinpool.values import frozen
 
 
 class PoolMode(Enum):
@@ -40,7 +40,7 @@ class NoSpacePolicy(Enum):
     ERROR = "error_if_no_space"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """Blocks in use out of all blocks."""
 
@@ -56,7 +56,7 @@ class Usage:
         return self.total_blocks - self.used_blocks
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolFigures:
     """What a pool says of itself while it can.
 
@@ -88,7 +88,7 @@ class PoolFigures:
         return max(0, self.metadata.used_blocks - metadata_reserve_blocks(self.metadata.total_blocks))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolStatus:
     """A pool's status line.
 
@@ -164,7 +164,7 @@ class PoolStatus:
         return cls(mode, figures, discard, no_space, needs_check, low_water)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThinStatus:
     """A thin device's status line.
 

@@ -6,17 +6,16 @@ printed, features in a fixed order, a pool's line ends with a blank).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.thinpool.errors import MalformedError
 from dmtui.thinpool.units import sectors_to_bytes
+from dmtui.thinpool.values import frozen
 
 THIN_POOL = "thin-pool"
 THIN = "thin"
 _FEATURES = ("skip_block_zeroing", "ignore_discard", "no_discard_passdown", "read_only", "error_if_no_space")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """One line of a table or of a status: where it lies, its type, and its words.
 
@@ -48,7 +47,7 @@ class Target:
         return cls(int(words[0]), int(words[1]), words[2], words[3] if len(words) == 4 else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolTable:
     """Parameters of a thin-pool target. Devices are ``MAJ:MIN`` when read back, paths or numbers when loaded.
 
@@ -101,7 +100,7 @@ class PoolTable:
         return cls(words[0], words[1], int(words[2]), int(words[3]), ordered)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThinTable:
     """Parameters of a thin target: its pool, its id in there, and an external origin where it has one."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from textual.binding import Binding, BindingType
+
+from dmtui.thinpool.values import frozen
 
 
 class Scope(Enum):
@@ -31,7 +32,7 @@ class Risk(IntEnum):
     DESTROYS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Situation:
     """What decides whether an action is allowed.
 
@@ -63,7 +64,7 @@ _WITH_PARAMETER = ("go", "seek", "demo")
 """Actions ``<verb>_<parameter>`` are one ``action_<verb>`` with a parameter."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Action:
     """Something the operator can do.
 

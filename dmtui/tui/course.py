@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dmtui.deviceset.plan import Phase
+from dmtui.thinpool.values import frozen
 from dmtui.tui.deliveries import Finished, Preview, Request, Sheet, Step
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """A step of one of the plans.
 
@@ -27,7 +28,7 @@ class Row:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Course:
     """An operation from its preview to its end.
 

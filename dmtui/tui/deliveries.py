@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from dmtui.deviceset.engine import Engine
 from dmtui.deviceset.operations import Operation
 from dmtui.deviceset.plan import Progress
+from dmtui.thinpool.values import frozen
 
 
 class OpenEngine(Protocol):
@@ -19,7 +19,7 @@ class OpenEngine(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A form as it was filled in."""
 
@@ -27,7 +27,7 @@ class Request:
     values: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Survey:
     """What there is, before a form is filled in.
 
@@ -43,7 +43,7 @@ class Survey:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sheet:
     """A plan to be read.
 
@@ -58,7 +58,7 @@ class Sheet:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preview:
     """What a request would do now.
 
@@ -81,7 +81,7 @@ class Preview:
         return sum(not sheet.refusal for sheet in self.sheets)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """How far the operation under way has come.
 
@@ -96,7 +96,7 @@ class Step:
     part: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """What became of one device of several.
 
@@ -113,7 +113,7 @@ class Part:
     unfinished: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """An operation has ended.
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ from dmtui.monitor.discover import Discoverer
 from dmtui.monitor.machinefacts import ask_machine
 from dmtui.monitor.recorded import RecordReader
 from dmtui.settings import Settings
+from dmtui.thinpool.values import frozen
 from dmtui.tui.actions import Situation
 from dmtui.tui.app import STYLESHEETS, DashboardApp
 from dmtui.tui.kept import Keeper, state_path
@@ -123,7 +124,7 @@ class DemonstrationApp(DashboardApp):
         await self.action_go(step.place.value)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Showing:
     """How demonstrations are shown.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, IntEnum
 
 from dmtui.monitor.sample import Pool, Space, ThinDevice
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.sizes import SizeStyle, format_size
+from dmtui.thinpool.values import frozen
 from dmtui.tui.glyphs import UNICODE, Glyphs
 
 DEFAULT_THRESHOLDS = Thresholds()
@@ -48,7 +49,7 @@ class Density(Enum):
     ROOMY = "roomy"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """How figures are printed and drawn at present."""
 

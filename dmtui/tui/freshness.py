@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from dmtui.monitor.poller import PollFailed
 from dmtui.monitor.sample import Sample
+from dmtui.thinpool.values import frozen
 
 LATE_INTERVALS = 3
 """A poll is late when it has been in flight for so many intervals."""
@@ -25,7 +25,7 @@ class Flow(Enum):
     REPLAY = "REPLAY"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Position:
     """Where in a recording the figures on the screen are.
 
@@ -42,7 +42,7 @@ class Position:
     ended_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Freshness:
     """The state of the stream at one instant.
 

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from dmtui.monitor.sample import Sample
+from dmtui.thinpool.values import frozen
 
 KEPT_SAMPLES = 900
 POINT_SECONDS = 5
@@ -14,7 +15,7 @@ POINT_SECONDS = 5
 KEPT_POOLS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trend:
     """How full something was over the newest samples, oldest first; None where it was unknown."""
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakSet
@@ -19,6 +19,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from dmtui.thinpool.sizes import SizeStyle
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Look
 from dmtui.tui.state import SPANS_SECONDS
 from dmtui.tui.themes import THEMES
@@ -28,7 +29,7 @@ _CLOSING_SECONDS = 0.5
 Sorts = dict[str, tuple[str, bool]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """The choices.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dmtui.monitor.audit import AuditEntry
+from dmtui.thinpool.values import frozen
 
 if TYPE_CHECKING:  # the engine is loaded when an operation is asked for
     from dmtui.tui.course import Course
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the engine is loaded when an operation is asked for
 _SLACK_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Past:
     """An operation that has ended; either its course or its entry in the log is there.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dmtui.monitor.audit import AuditEntry
 from dmtui.monitor.memory import Memory
 from dmtui.monitor.sample import Pool, Sample, ThinDevice
+from dmtui.thinpool.values import frozen
 from dmtui.tui.actions import Situation
 from dmtui.tui.facts import Inquiry
 from dmtui.tui.figures import Look
@@ -40,7 +41,7 @@ class Choices:
     marks: Marks = field(default_factory=Marks)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DashboardState:
     """Everything that is known at a moment.
 

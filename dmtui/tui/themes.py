@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual.color import Color
 from textual.theme import Theme
 
+from dmtui.thinpool.values import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Palette:
     """The colours of a theme.
 

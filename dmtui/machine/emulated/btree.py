@@ -10,10 +10,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from dmtui.machine.emulated.node import MAX_INTERNAL_ENTRIES, Node, numbers, spread
+from dmtui.thinpool.values import frozen
 
 EVEN_OUT_ROOM = 8
 """Free entries a sibling must have to take over entries of a full node."""
@@ -47,7 +47,7 @@ class Blocks(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Values:
     """What the values of a tree's leaves are.
 

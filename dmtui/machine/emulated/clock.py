@@ -11,10 +11,10 @@ import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from dmtui.machine.emulated.store import Store, set_setting, setting
 from dmtui.machine.errors import machine_error
+from dmtui.thinpool.values import frozen
 
 SECOND = 1_000_000_000
 """A second, in nanoseconds."""
@@ -94,7 +94,7 @@ def _set(connection: sqlite3.Connection, moment: int) -> None:
     set_setting(connection, _NOTED, moment)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClockReading:
     """What the clock shows.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import devices, disks, mounted
 from dmtui.machine.emulated.host import fill, punch
@@ -19,9 +18,10 @@ from dmtui.machine.errors import MachineError, NoSpaceError, TimedOutError
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN
 from dmtui.thinpool.units import SECTOR_BYTES
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """What cannot be done now, and waits.
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dmtui.machine.emulated.store import set_setting, setting
 from dmtui.machine.errors import machine_error
 from dmtui.machine.protocols import DeviceInfo
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, THIN_POOL, Target
+from dmtui.thinpool.values import frozen
 
 DM_MAJOR = 254
 MAX_NAME_BYTES = 127
 MAX_UUID_BYTES = 128
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Device:
     """A mapped device's row.
 
@@ -49,7 +49,7 @@ class Device:
         return DeviceNumber(DM_MAJOR, self.minor)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoadedTarget:
     """A target of a table, checked: its words as the kernel prints them, and what it stands on.
 

@@ -6,7 +6,6 @@ import errno
 import re
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import devices, disks, mounted, mountoptions
 from dmtui.machine.emulated.files import normal
@@ -17,6 +16,7 @@ from dmtui.machine.errors import MachineError, PoolRefusesError, TimedOutError, 
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN
 from dmtui.thinpool.units import SECTOR_BYTES
+from dmtui.thinpool.values import frozen
 
 _LETTERS = {
     "xfs": re.compile(r"-(?:[CKNfqV]+|[bcdilLmnprs].*)"),
@@ -25,7 +25,7 @@ _LETTERS = {
 """The options that each mkfs takes; what follows them is not looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MountRequest:
     """What a mount is asked for; `path` is that of the device."""
 

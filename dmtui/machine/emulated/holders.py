@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import devices, kernellog, mounted
 from dmtui.machine.emulated.store import Store, set_setting, setting
 from dmtui.machine.errors import InvalidError, machine_error
 from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.values import frozen
 
 FIRST_PID = 4242
 HOST_NAMESPACE = 4026531841
@@ -27,7 +27,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """A process that holds a device.
 

@@ -6,13 +6,13 @@ import errno
 import posixpath
 import sqlite3
 import zlib
-from dataclasses import dataclass
 
 from dmtui.machine.emulated.store import set_setting, setting
 from dmtui.machine.emulated.stored import drop_metadata
 from dmtui.machine.errors import machine_error
 from dmtui.machine.protocols import FileIdentity
 from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.values import frozen
 
 HOST_DEVICE = DeviceNumber(8, 1)
 """Device of the host's only file system, ``/dev/sda1``."""
@@ -26,7 +26,7 @@ _CHUNK_GRANULES = 16384
 _DIRECTORY_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """A file or directory of the host; one without a name lives on under its loop device."""
 

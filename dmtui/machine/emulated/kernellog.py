@@ -9,12 +9,12 @@ import errno
 import re
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import clock
 from dmtui.machine.emulated.store import Store, set_setting, setting
 from dmtui.machine.emulated.tables import RefusedError
 from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.values import frozen
 
 KEPT_LINES = 2000
 _BOOTED = "booted_at"
@@ -33,7 +33,7 @@ _OF_METADATA = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogLine:
     """One line; `seconds` since the machine booted."""
 

@@ -7,7 +7,8 @@ few in a thousand, the places are where they put things on devices of their usua
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from dmtui.thinpool.values import frozen
 
 _KIB = 1024
 _MIB = 1024**2
@@ -42,7 +43,7 @@ class MkfsRefusesError(Exception):
     """mkfs refuses the device or the arguments; carries its last words."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """What a file system writes of itself, and what it leaves to its users.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.machine.emulated.holders import LEAK, Holders
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leak:
     """An emulated process that holds a device's mount in a mount namespace of its own."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import devices, disks
 from dmtui.machine.emulated.devices import DM_MAJOR, Device, LoadedTarget
@@ -23,12 +22,13 @@ from dmtui.machine.emulated.tables import (
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, THIN_POOL, PoolTable, Target
 from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_SECTORS
+from dmtui.thinpool.values import frozen
 
 _TOO_LARGE_SECTORS = 1 << 54
 """From 8 EiB on a device is too large."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loading:
     """What a constructor may use.
 

@@ -6,16 +6,16 @@ Pure, over `PoolMetadata`. Blocks of the thin and data blocks are both of the po
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dmtui.machine.emulated.btree_remove import remove, remove_run
 from dmtui.machine.emulated.metadata import PoolMetadata
 from dmtui.machine.emulated.node import MAX_INTERNAL_ENTRIES, TIME_BITS, numbers
+from dmtui.thinpool.values import frozen
 
 _TIME_MASK = (1 << TIME_BITS) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stretch:
     """Blocks of a thin side by side which are alike: unmapped, or mapped to data blocks side by side.
 

@@ -10,7 +10,6 @@ import json
 import posixpath
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import devices
 from dmtui.machine.emulated.layouts import layout
@@ -19,6 +18,7 @@ from dmtui.machine.protocols import FileIdentity, HostSpace
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN
 from dmtui.thinpool.units import SECTOR_BYTES
+from dmtui.thinpool.values import frozen
 
 FILE_ENTRY_BYTES = 4096
 """What each entry at the top of a file system takes of it."""
@@ -28,7 +28,7 @@ _FIRST_INODE = {"ext4": 11, "xfs": 131}
 _ROOT_INODE = {"ext4": 2, "xfs": 128}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Home:
     """Where a file system's bytes are: a thin of a pool's metadata, or metadata id 0 and the inode of a file."""
 
@@ -36,7 +36,7 @@ class Home:
     thin_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One name at the top of a file system."""
 
@@ -45,7 +45,7 @@ class Entry:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filesystem:
     """A file system.
 
@@ -65,7 +65,7 @@ class Filesystem:
     stale: tuple[Range, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MountRow:
     """A mount. `options` are those it was asked for."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import devices
 from dmtui.machine.emulated.disks import DATA_ERROR, METADATA_ERROR, METADATA_WRITE_ERROR
@@ -17,6 +16,7 @@ from dmtui.machine.errors import MachineError, machine_error
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.errors import BadUsageError
 from dmtui.thinpool.table import PoolTable
+from dmtui.thinpool.values import frozen
 
 HANG = "hang"
 UDEV_LAG = "udev-lag"
@@ -31,7 +31,7 @@ _EFFECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outage:
     """One of them.
 

@@ -16,9 +16,10 @@ from dmtui.machine.emulated.disks import CommitFailedError
 from dmtui.machine.emulated.mapping import Stretch, map_run, remap_run, stretches, unmap
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
 from dmtui.machine.emulated.poolstate import Mode, PoolState
+from dmtui.thinpool.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """What stands under the data device: gives space to data blocks, and takes it back.
 

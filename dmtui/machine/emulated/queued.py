@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import devices
 from dmtui.machine.emulated.ranges import Range
 from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.values import frozen
 
 _KEPT_ENDED = 100
 """So many that have ended are remembered for whoever asks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueuedIo:
     """One of them.
 

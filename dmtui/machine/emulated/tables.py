@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import re
-from dataclasses import dataclass
 
 from dmtui.thinpool.units import MAX_BLOCK_SECTORS, MAX_THIN_ID, MIN_BLOCK_SECTORS
+from dmtui.thinpool.values import frozen
 
 _FEATURES = ("skip_block_zeroing", "ignore_discard", "no_discard_passdown", "read_only", "error_if_no_space")
 _NUMBER = re.compile(r"\+?[0-9]+")
@@ -31,7 +31,7 @@ def kernel_number(word: str) -> int | None:
     return number if number <= _U64 else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolWords:
     """A thin-pool line, read: numbers checked, devices still as written."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 import sqlite3
-from dataclasses import dataclass
 
 from dmtui.machine.emulated import devices, disks
 from dmtui.machine.emulated.files import normal
@@ -17,6 +16,7 @@ from dmtui.machine.emulated.waiting import Waiting
 from dmtui.machine.errors import DeviceBusyError, MachineError, machine_error
 from dmtui.machine.tools import CheckResult, ThinEntry
 from dmtui.thinpool.units import SECTOR_BYTES
+from dmtui.thinpool.values import frozen
 
 _NO_SNAPSHOT = "no metadata snapshot is held (No metadata snapshot found.)"
 _BLANK = "examining superblock\n  superblock is corrupt\n    bad checksum in superblock"
@@ -24,7 +24,7 @@ _UNREADABLE = "examining superblock\n  superblock is corrupt\n    Input/output e
 _SOUND = "examining superblock\nexamining devices tree\nexamining mapping tree\nchecking space map counts"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Metadata:
     """What is known of a pool's metadata.
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from dmtui.machine.errors import NoDeviceMapperError
 from dmtui.thinpool.table import Target
+from dmtui.thinpool.values import frozen
 
 UDEV_LEAVE_ALONE = 2 | 4 | 8
 """Cookie flags for a device that holds no file system: no subsystem, disk or other rules (no blkid on a pool)."""
@@ -32,7 +32,7 @@ class Kind(IntEnum):
     MESSAGE = 17
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Task:
     """One task of the library: what to do to which device.
 
@@ -52,7 +52,7 @@ class Task:
     udev_flags: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How a task went.
 

@@ -6,12 +6,12 @@ libdevmapper is not asked: as root it makes a dead control node where there is n
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from dmtui.machine.errors import MachineError, MachineNotPermittedError
 from dmtui.machine.kernel.ioctl import CONTROL, LOAD_THE_MODULE, Control
+from dmtui.thinpool.values import frozen
 
 
 class Presence(Enum):
@@ -22,7 +22,7 @@ class Presence(Enum):
     NOT_PERMITTED = "not permitted"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """What was found.
 

@@ -10,10 +10,10 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from dmtui.machine.errors import FileMissingError, MachineError, TimedOutError, machine_error
+from dmtui.thinpool.values import frozen
 
 _SANE_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _PACKAGES = {
@@ -33,7 +33,7 @@ _FAMILIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """How a program ended: its exit status (negative: the signal that killed it) and what it printed."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.monitor.commitment import HostDebt, host_debts
 from dmtui.monitor.quantities import Quantity, host_backing, measure
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Density, Level, Look, percent
 from dmtui.tui.lines import Line, Span, crop, spread, width_of
 from dmtui.tui.paint.gauge import bar
@@ -17,7 +16,7 @@ _LABEL_WIDTH = 10
 _INDENT = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Mark:
     """Something drawn into a gauge: where (a share of the whole axis), its sign, and what it means."""
 
@@ -27,7 +26,7 @@ class _Mark:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Gauge:
     """One gauge; shares are of the whole axis.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Level
 from dmtui.tui.glyphs import Glyphs
 from dmtui.tui.lines import ROLES, Line, Span
@@ -22,7 +22,7 @@ _LEFT_DOTS = (0x00, 0x40, 0x44, 0x46, 0x47)
 _RIGHT_DOTS = (0x00, 0x80, 0xA0, 0xB0, 0xB8)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Guide:
     """A threshold: where on the axis (0 to 1) it lies, and what begins there."""
 
@@ -30,7 +30,7 @@ class Guide:
     level: Level
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Picture:
     """What a chart shows.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dmtui.monitor.events import Event
 from dmtui.monitor.sample import Pool
 from dmtui.monitor.severity import Severity
 from dmtui.thinpool.text import printable
 from dmtui.thinpool.units import SECTOR_BYTES
+from dmtui.thinpool.values import frozen
 from dmtui.tui.devicerows import BASE, DeviceRow, lineage, state_of, state_sign
 from dmtui.tui.figures import DEVICE_THRESHOLDS, Density, Level, Look, age, level_of, moment, percent
 from dmtui.tui.glyphs import Glyphs
@@ -23,7 +23,7 @@ _MOST_EVENTS = {Density.COMPACT: 6, Density.NORMAL: 8, Density.ROOMY: 20}
 _UNKNOWN = Span("?", "warn")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DeviceView:
     """A device with its relatives.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from dmtui.thinpool.values import frozen
 from dmtui.tui.devicerows import DeviceRow, parents_known, state_of
 from dmtui.tui.figures import Level, Look
 from dmtui.tui.lines import Line, Span, crop, width_of
@@ -13,7 +13,7 @@ from dmtui.tui.lines import Line, Span, crop, width_of
 _ORDER = ("active", "mounted", "inactive", "deleted", "suspended", "FAILED", "deferred")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """What the line says.
 

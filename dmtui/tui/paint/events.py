@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from dmtui.monitor.alerts import Alert
 from dmtui.monitor.events import Event, Source
 from dmtui.monitor.severity import Severity
 from dmtui.thinpool.text import printable
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Level, Look, age
 from dmtui.tui.lines import Line, Span, fit_middle
 
@@ -18,7 +18,7 @@ SEVERITIES = (Severity.INFO, Severity.WARN, Severity.CRIT)
 SEVERITY_WORDS = {Severity.INFO: "all", Severity.WARN: "WARN and CRIT", Severity.CRIT: "CRIT only"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventRow:
     """An event with a number of its own: two may be alike."""
 

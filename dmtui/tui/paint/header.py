@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.monitor.sample import Sample
 from dmtui.monitor.severity import Severity
 from dmtui.thinpool.text import printable
+from dmtui.thinpool.values import frozen
 from dmtui.tui.alarms import Notice
 from dmtui.tui.figures import Level, Look, age, moment
 from dmtui.tui.freshness import Flow, Freshness
@@ -24,7 +23,7 @@ _FLOW_ROLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TopView:
     """What the two lines show.
 

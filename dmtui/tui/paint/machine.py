@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 
 from dmtui.monitor.machinefacts import LoopFact, MachineFacts, ProgramFact
 from dmtui.thinpool.text import printable
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Density, Look, age
 from dmtui.tui.lines import Line, Span, crop, fit_path
 
 _KEY_WIDTH = 18
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MachineView:
     """What the panels show.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 
 from dmtui.lab.player import Played
 from dmtui.lab.scenario import Scenario, Step
 from dmtui.thinpool.text import printable
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Density, Look
 from dmtui.tui.lines import Line, Span, crop, spread
 
@@ -16,7 +16,7 @@ _ROWS = {Density.COMPACT: 6, Density.NORMAL: 7, Density.ROOMY: 8}
 _MOST_GAUGE = 24
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Narration:
     """Where the story is.
 

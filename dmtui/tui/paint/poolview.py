@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from dmtui.monitor.alerts import Alert
 from dmtui.monitor.forecast import PoolForecast
 from dmtui.monitor.nospace import Wait
 from dmtui.monitor.sample import Pool
 from dmtui.monitor.thresholds import Thresholds
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Level, level_of
 from dmtui.tui.paint.chart import Guide
 
@@ -16,7 +17,7 @@ GATED_OWNERS = ("dmtui", "docker")
 """Whose pools have the free-space gate: it is the engine's and the original driver's own rule."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PoolView:
     """A pool at a moment.
 

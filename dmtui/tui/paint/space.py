@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dmtui.monitor.sample import Pool, Space
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import (
     Density,
     Level,
@@ -27,7 +26,7 @@ _COMPACT_FIGURES_WIDTH = 49
 _RESERVE_FROM_WIDTH = 90
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpaceView:
     """What the panel shows."""
 
@@ -36,7 +35,7 @@ class SpaceView:
     metadata_trend: Trend
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Gauge:
     title: str
     space: Space

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Look
 from dmtui.tui.lines import Line, changed_cells
 from dmtui.tui.paint.chart import Guide, Picture, chart_lines, columns_of
 from dmtui.tui.widgets.roles import strip_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Series:
     """What a chart draws.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -15,6 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from dmtui.thinpool.values import frozen
 from dmtui.tui.actions import Scope, bindings
 from dmtui.tui.copying import FULL_WIDTH, Entry, value_of
 from dmtui.tui.figures import Density, Look
@@ -26,7 +26,7 @@ Row = TypeVar("Row")
 _GUTTER = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column(Generic[Row]):
     """A column of a table.
 
