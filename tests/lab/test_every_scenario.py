@@ -4,10 +4,12 @@ import ast
 import inspect
 import sqlite3
 from contextlib import closing
+from functools import cache
 
 import pytest
 
 from dmtui.lab.headless import SHOWN_DIRECTORY, lines
+from dmtui.lab.player import Player
 from dmtui.lab.scenario import Place, reading_seconds
 from dmtui.lab.scenarios import SCENARIOS, find
 from dmtui.machine.emulated.store import FILE_NAME
@@ -46,23 +48,52 @@ def text_of(player, directory):
     return "\n".join(lines(player, directory))
 
 
+@pytest.fixture(scope="module")
+def played_once(tmp_path_factory):
+    """Plays a scenario, once for all tests that look at what came of its steps: some take seconds."""
+
+    @cache
+    def outcomes(scenario):
+        player, found = Player(scenario, tmp_path_factory.mktemp(scenario.name) / "machine"), []
+        while not player.ended:
+            found.append(player.play())
+        player.close()
+        return tuple(found)
+
+    return outcomes
+
+
+@pytest.fixture(scope="module")
+def printed_once(tmp_path_factory):
+    """Prints a scenario, once for all tests that look at the text; returns it and the directory that it lay in."""
+
+    @cache
+    def text(scenario):
+        directory = tmp_path_factory.mktemp(scenario.name) / "machine"
+        player = Player(scenario, directory)
+        text = text_of(player, directory)
+        player.close()
+        return text, directory
+
+    return text
+
+
 @EVERY
-def test_it_gives_the_same_bytes_and_leaves_the_same_store_wherever_it_lies(scenario, player, tmp_path):
-    shallow, deep = tmp_path / "a", tmp_path / "much" / "deeper" / "down" / "b"
+def test_it_gives_the_same_bytes_and_leaves_the_same_store_wherever_it_lies(scenario, player, printed_once, tmp_path):
+    first, shallow = printed_once(scenario)
+    deep = tmp_path / "much" / "deeper" / "down" / "b"
     deep.parent.mkdir(parents=True)
-    first = text_of(player(scenario.name, shallow), shallow)
     second = text_of(player(scenario.name, deep), deep)
     assert first == second
-    assert str(tmp_path) not in first
+    assert str(shallow) not in first
+    assert str(deep) not in second
     assert store_of(shallow) == store_of(deep)
     assert all(store_of(shallow)[table] for table in ("files", "nodes", "settings"))
 
 
 @EVERY
-def test_each_step_does_what_it_says_without_failing(scenario, player):
-    played = player(scenario.name)
-    while not played.ended:
-        outcome = played.play()
+def test_each_step_does_what_it_says_without_failing(scenario, played_once):
+    for outcome in played_once(scenario):
         assert outcome.failure == ""
         assert outcome.told
         assert "{" not in outcome.told + "".join(outcome.looking)
@@ -81,20 +112,16 @@ def test_what_it_says_before_the_act_has_no_figures(scenario):
 
 
 @EVERY
-def test_it_takes_one_to_three_minutes(scenario, player):
-    played = player(scenario.name)
-    seconds = 0.0
-    while not played.ended:
-        outcome = played.play()
-        seconds += reading_seconds(f"{outcome.step.intro} {outcome.told}")
+def test_it_takes_one_to_three_minutes(scenario, played_once):
+    told = (f"{outcome.step.intro} {outcome.told}" for outcome in played_once(scenario))
+    seconds = sum(map(reading_seconds, told))
     seconds += reading_seconds(" ".join(scenario.remember))
     assert 60 <= seconds <= 180
 
 
 @EVERY
-def test_it_ends_with_what_to_remember_and_the_real_commands(scenario, player, tmp_path):
-    directory = tmp_path / "machine"
-    text = text_of(player(scenario.name, directory), directory)
+def test_it_ends_with_what_to_remember_and_the_real_commands(scenario, printed_once):
+    text, _ = printed_once(scenario)
     ending = text[text.index("\nRemember\n") :]
     assert ending.count("\n   - ") == len(scenario.remember) >= 3
     assert ending.count("\n   # ") == len(scenario.commands) >= 3
