@@ -331,7 +331,8 @@ class OperationScreen(ModalScreen[None]):
         )
         if course is not None:
             self._panel("course").show(CourseView(course, elapsed), self._look)
-        self.query_one("#dialog").border_subtitle = _HINTS[stage]
+        walks = stage is Stage.FORM and len(self._operation.fields) > 1
+        self.query_one("#dialog").border_subtitle = _WALKING if walks else _HINTS[stage]
 
     def _follow(self) -> None:
         """Keep the step under way, or the one that failed, in sight."""
@@ -357,6 +358,9 @@ _HINTS = {
     Stage.RUNNING: "y copies the commands, esc closes, it goes on",
     Stage.ENDED: "up and down scroll, y copies the commands, esc closes",
 }
+
+_WALKING = "enter next, runs from the last, up and down scroll, ^y copies, esc cancels"
+"""Of a form with several fields."""
 
 
 def _verb(wanted: Operation) -> str:
