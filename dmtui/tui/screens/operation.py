@@ -359,7 +359,7 @@ _HINTS = {
     Stage.ENDED: "up and down scroll, y copies the commands, esc closes",
 }
 
-_WALKING = "enter next, runs from the last, up and down scroll, ^y copies, esc cancels"
+_WALKING = "enter next, the last runs, up and down scroll, ^y copies, esc cancels"
 """Of a form with several fields."""
 
 
