@@ -1,12 +1,12 @@
 """The emulated machine: a faithful dm-thin in user space, one machine in one directory.
 
 The floors of this package, from the ground up: `node`, `btree`, `btree_remove`, `spacemap`, `metadata` and `mapping`
-are the pure model (nothing but blocks); `pool`, `messages` and `tables` are the kernel's rules over it; `schema`,
-`store`, `clock`, `kernellog`, `stored`, `poolstate`, `host`, `loop`, `devices`, `disks`, `loading` and `livepools`
-keep it all in one SQLite file; `layouts`, `ranges`, `mountoptions`, `mounted` and `filesystem_rules` are what file
-systems write, keep and refuse; `outages` and `waiting` are what fails until it is mended; `mapper`, `files`,
-`filesystems`, `thin_tools`, `programs`, `reads`, `faults`, `holders`, `leaks`, `processes` and `machine` are what
-callers see.
+are the pure model (nothing but blocks); `unread`, `underneath`, `pool`, `messages` and `tables` are the kernel's rules
+over it; `schema`, `store`, `clock`, `kernellog`, `stored`, `poolstate`, `host`, `loop`, `devices`, `disks`, `loading`
+and `livepools` keep it all in one SQLite file; `layouts`, `ranges`, `mountoptions`, `mounted` and `filesystem_rules`
+are what file systems write, keep and refuse; `outages` and `waiting` are what fails until it is mended; `mapper`,
+`files`, `filesystems`, `thin_tools`, `programs`, `reads`, `faults`, `holders`, `leaks`, `processes` and `machine` are
+what callers see.
 
 What a user can see of it is compared with the kernel's, operation by operation, in ``tests/machine/differential``.
 
@@ -20,8 +20,8 @@ Simplified on purpose, where the kernel has time or content:
     - writes, discards and flushes of `IoQueue` wait as in the kernel; mkfs, mounts, reads and the like never do: what
       would wait is given up with an error, as if they had been killed;
     - metadata that need a check do so also where their disk could not note it;
-    - a status with a flush commits also in a pool that nobody has used since its activation, which the kernel leaves
-      alone: seen only where the metadata's disk is broken;
+    - a pool in service has all its metadata in memory, one that is not what was looked at, by the tree: seen only where
+      the metadata's disk is broken;
     - a device that hangs and udev that lags take real time, whatever the machine's clock does; a node whose udev lags
       is there meanwhile;
     - a file system is the blocks that mkfs maps (as many as the real ones) and the names at its top; a change inside

@@ -11,7 +11,6 @@ from dmtui.machine.emulated.host import fill, punch
 from dmtui.machine.emulated.livepools import LivePools
 from dmtui.machine.emulated.mapping import stretches
 from dmtui.machine.emulated.mounted import Home
-from dmtui.machine.emulated.pool import Pool
 from dmtui.machine.emulated.poolstate import load_state
 from dmtui.machine.emulated.ranges import Range
 from dmtui.machine.errors import MachineError, NoSpaceError, TimedOutError
@@ -28,10 +27,12 @@ class Held:
     Attributes:
         error: why, for a caller that does not wait.
         ranges: what is left to be done, (offset, length) in bytes of the device that was asked.
+        failed: errno with which another part of it has failed, 0 for none: told when all of it has ended.
     """
 
     error: MachineError
     ranges: tuple[Range, ...]
+    failed: int = 0
 
 
 class DeviceIo:
@@ -90,6 +91,8 @@ class DeviceIo:
         if end_bytes > size_bytes:
             # As far as the device goes, then no further.
             inside = self.attempt(connection, dev, offset_bytes, size_bytes - offset_bytes, discard)
+            if isinstance(inside, Held):
+                return Held(inside.error, inside.ranges, inside.failed or errno.ENOSPC)
             return inside or errno.ENOSPC
         if dev.major != devices.DM_MAJOR:
             return _loop_io(connection, dev, offset_bytes, length_bytes, discard)
@@ -102,7 +105,7 @@ class DeviceIo:
             error = self._target_io(connection, target, begin - start, end - start, discard)
             if isinstance(error, Held):
                 rest = ((end, end_bytes - end),) if end < end_bytes else ()
-                error = Held(error.error, (*_shifted(error.ranges, start), *rest))
+                error = Held(error.error, (*_shifted(error.ranges, start), *rest), error.failed)
             if error:
                 return error
         return 0
@@ -137,7 +140,9 @@ class DeviceIo:
             under, offset = target.params.split()
             shift = int(offset) * SECTOR_BYTES
             below = self.attempt(connection, DeviceNumber.parse(under), begin + shift, end - begin, discard)
-            return Held(below.error, _shifted(below.ranges, -shift)) if isinstance(below, Held) else below
+            if isinstance(below, Held):
+                return Held(below.error, _shifted(below.ranges, -shift), below.failed)
+            return below
         if target.type == THIN:
             return self._thin_io(connection, target, begin, end, discard)
         return 0 if target.type == "zero" else errno.EIO
@@ -162,15 +167,15 @@ class DeviceIo:
                 first, last = begin // size, -(-end // size)
                 changed = True
                 pool.write(thin_id, first, last, origin_blocks=_origin_blocks(connection, target, size))
-            if pool.result == errno.ENOSPC and not pool.state.error_if_no_space:
-                left = tuple(_unplaced(pool, thin_id, begin, end))
+            if not pool.state.error_if_no_space:
+                left = tuple(_in_bytes(pool.unplaced, begin, end, size))
         number = pool.result
         if changed:
             mounted.note_change(connection, Home(metadata_id, thin_id), first * size, last * size)
         if blank:
             mounted.drop_if_blank(connection, Home(metadata_id, thin_id))
         if left:
-            return Held(_no_space(thin_id, "write"), left)
+            return Held(_no_space(thin_id, "write"), left, number)
         return number
 
 
@@ -210,13 +215,11 @@ def _waits(name: str) -> TimedOutError:
     return TimedOutError(f"device {name}", "is suspended: the I/O would wait", "resume it", errno.ETIMEDOUT)
 
 
-def _unplaced(pool: Pool, thin_id: int, begin: int, end: int) -> Iterator[Range]:
-    """What a write did not get a block for, of its bytes ``begin <= byte < end``."""
-    size = pool.metadata.superblock.block_sectors * SECTOR_BYTES
-    for run in stretches(pool.metadata, thin_id, begin // size, -(-end // size)):
-        if run.data_block is None or run.shared:
-            first, last = max(begin, run.begin * size), min(end, (run.begin + run.count) * size)
-            yield first, last - first
+def _in_bytes(runs: list[tuple[int, int]], begin: int, end: int, block_bytes: int) -> Iterator[Range]:
+    """Runs of blocks, each by its first and its end, as far as they lie in the bytes ``begin <= byte < end``."""
+    for first, last in runs:
+        first_byte = max(begin, first * block_bytes)
+        yield first_byte, min(end, last * block_bytes) - first_byte
 
 
 def _no_space(thin_id: int, kind: str) -> NoSpaceError:

@@ -67,6 +67,12 @@ def data_fault(connection: sqlite3.Connection, metadata_id: int) -> DiskFault | 
     return table and fault_of(connection, DeviceNumber.parse(table.data_device))
 
 
+def metadata_fault(connection: sqlite3.Connection, metadata_id: int) -> DiskFault | None:
+    """How the disk under an active pool's metadata gives errors."""
+    table = _pool_table(connection, metadata_id)
+    return table and fault_of(connection, DeviceNumber.parse(table.metadata_device))
+
+
 def reads_fail(connection: sqlite3.Connection, dev: DeviceNumber) -> bool:
     """Whether nothing that was ever written to a block device can be read back."""
     table = devices.targets(connection, dev.minor) if dev.major == devices.DM_MAJOR else []

@@ -89,7 +89,7 @@ class IoQueue:
             outcome = self._attempt(connection, device, kind, (asked,))
             if isinstance(outcome, Held):
                 self._open_device(name)
-                number = queued.add(connection, device.minor, kind, outcome.ranges)
+                number = queued.add(connection, device.minor, kind, outcome.ranges, outcome.failed)
         if isinstance(outcome, Held):
             return self._held(number, outcome.error, device.name, doing)
         if outcome:
@@ -137,9 +137,9 @@ class IoQueue:
         assert device is not None  # noqa: S101 - it is open
         outcome = self._attempt(connection, device, io.kind, io.ranges)
         if isinstance(outcome, Held):
-            queued.shorten(connection, io.number, outcome.ranges)
+            queued.shorten(connection, io.number, outcome.ranges, outcome.failed or io.failed)
             return outcome.ranges != io.ranges
-        queued.end(connection, io.number, outcome)
+        queued.end(connection, io.number, outcome or io.failed)
         self._close_device(device.name)
         return True
 
@@ -148,15 +148,15 @@ class IoQueue:
     ) -> int | Held:
         if kind == FLUSH:
             return self._io.flush(connection, device)
-        first, held = 0, None
+        failed, held = 0, None
         left: tuple[Range, ...] = ()
         for offset, length in ranges:
             outcome = self._io.attempt(connection, device.dev, offset, length, kind == DISCARD)
             if isinstance(outcome, Held):
-                held, left = outcome, (*left, *outcome.ranges)
+                held, left, failed = outcome, (*left, *outcome.ranges), outcome.failed or failed
             else:
-                first = first or outcome
-        return first if held is None else Held(held.error, left)
+                failed = outcome or failed  # of several errors the kernel tells the last
+        return failed if held is None else Held(held.error, left, failed)
 
 
 def _doing(kind: str, asked: Range) -> str:

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dmtui.machine.emulated import clock, devices, disks, kernellog
 from dmtui.machine.emulated.host import charge_metadata, fill, punch
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
-from dmtui.machine.emulated.pool import Host, Pool
+from dmtui.machine.emulated.pool import Pool
 from dmtui.machine.emulated.poolstate import Mode, load_state, save_state
 from dmtui.machine.emulated.stored import StoredNodes, load_metadata, save_metadata
+from dmtui.machine.emulated.underneath import Host
+from dmtui.machine.emulated.unread import Reach
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN_POOL, PoolTable
 from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_BYTES, METADATA_BLOCK_SECTORS, SECTOR_BYTES
@@ -105,7 +107,9 @@ class LivePools:
         for (metadata_id,) in unused:
             with self.open(connection, metadata_id) as pool:
                 pool.commit()
+                pool.metadata.forget_growth()  # where it could not commit
             connection.execute("DELETE FROM pools WHERE metadata_id = ?", (metadata_id,))
+            Reach(connection, metadata_id).forget()
 
     def commit(self, connection: sqlite3.Connection, minor: int) -> bool:
         """Commit a pool's metadata where there is something to commit; returns whether that made the pool fail."""
@@ -174,14 +178,15 @@ def _host(connection: sqlite3.Connection, metadata_id: int, minor: int) -> Host:
     def check_commit() -> None:
         disks.check_commit(connection, metadata_id)
 
+    reach = Reach(connection, metadata_id)
     table = devices.targets(connection, minor) or devices.targets(connection, minor, live=False)
     words = PoolTable.parse(table[0].params) if table and table[0].type == THIN_POOL else None
     zeroes = words is None or "skip_block_zeroing" not in words.features
     if disks.data_fault(connection, metadata_id) is not None:
-        return Host(lambda _, __: 0, lambda _, __: None, check_commit, zeroes)
+        return Host(lambda _, __: 0, lambda _, __: None, check_commit, reach, zeroes)
     place = words and devices.storage(connection, DeviceNumber.parse(words.data_device))
     if words is None or place is None:
-        return Host(lambda _, count: count, lambda _, __: None, check_commit, zeroes)
+        return Host(lambda _, count: count, lambda _, __: None, check_commit, reach, zeroes)
     inode, offset_bytes, block_bytes = place[0], place[1] * SECTOR_BYTES, words.block_bytes
 
     def fill_blocks(first: int, count: int) -> int:
@@ -190,4 +195,4 @@ def _host(connection: sqlite3.Connection, metadata_id: int, minor: int) -> Host:
     def punch_blocks(first: int, count: int) -> None:
         punch(connection, inode, offset_bytes + first * block_bytes, count * block_bytes)
 
-    return Host(fill_blocks, punch_blocks, check_commit, zeroes)
+    return Host(fill_blocks, punch_blocks, check_commit, reach, zeroes)

@@ -19,6 +19,7 @@ from dmtui.machine.emulated.tables import (
     read_pool_words,
     read_thin_id,
 )
+from dmtui.machine.emulated.unread import Reach
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, THIN_POOL, PoolTable, Target
 from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_SECTORS
@@ -224,6 +225,10 @@ def _thin(loading: Loading, target: Target) -> LoadedTarget:
         raise RefusedError(errno.EINVAL, "Couldn't find pool object")
     if row[1] == "FAIL":
         raise RefusedError(errno.EINVAL, "Couldn't open thin device, Pool is in fail mode")
+    reach = Reach(connection, row[0])
+    if not reach.has_details():
+        raise RefusedError(errno.EIO, "Couldn't open thin internal device")
+    reach.note(thin_id)
     known = connection.execute(
         "SELECT 1 FROM thins WHERE metadata_id = ? AND thin_id = ?", (row[0], thin_id)
     ).fetchone()

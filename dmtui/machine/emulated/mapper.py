@@ -271,11 +271,14 @@ class EmulatedDeviceMapper:
         self._waiting.for_device(name, f"message {text!r}")
         with self._store.write() as connection:
             device = devices.find(connection, name, f"sending it {text!r}")
+            refusal, ran_full = None, False
             try:
                 ran_full = self._message(connection, device, text)
             except RefusedError as error:
+                refusal = error  # raised later: what it has done to the pool stays
                 kernellog.say_whatever_comes(self._store, kernellog.of_message(device.dev, error))
-                raise refused(error, f"device {name}", f"message {text!r}") from None
+        if refusal:
+            raise refused(refusal, f"device {name}", f"message {text!r}")
         if ran_full:
             raise machine_error(errno.ENOSPC, f"device {name}", f"message {text!r}")
         return ""
@@ -301,8 +304,14 @@ class EmulatedDeviceMapper:
             query = "SELECT 1 FROM targets WHERE metadata_id = ? AND thin_id = ?"
             return connection.execute(query, (metadata_id, thin_id)).fetchone() is not None
 
+        refusal = None
         with self._pools.open(connection, metadata_id) as pool:
-            obey(pool, text, is_active)
+            try:
+                obey(pool, text, is_active)
+            except RefusedError as error:
+                refusal = error  # the pool is put away first
+        if refusal:
+            raise refusal
         if words[0].lower() == "create_snap" and not pool.ran_full:
             mounted.copy_to_snapshot(connection, metadata_id, *map(read_thin_id, words[1:]))
         return pool.ran_full

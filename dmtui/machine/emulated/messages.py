@@ -18,7 +18,7 @@ def obey(pool: Pool, text: str, is_active: Callable[[int], bool]) -> None:
     `is_active` tells whether any table has a thin id open.
 
     Raises:
-        RefusedError: the kernel would refuse it; nothing has changed.
+        RefusedError: the kernel would refuse it; no mapping has changed.
         MetadataFullError: not one metadata block is left.
     """
     if not pool.state.mode.serves_messages:
@@ -39,29 +39,43 @@ def obey(pool: Pool, text: str, is_active: Callable[[int], bool]) -> None:
     pool.commit()
 
 
+def _check_readable(readable: bool, failed: str) -> None:
+    if not readable:
+        raise RefusedError(errno.EIO, failed)
+
+
 def _create_thin(pool: Pool, words: list[str], _: Callable[[int], bool]) -> None:
     thin_id = read_thin_id(words[0])
-    if thin_id in pool.metadata.thins:
-        raise RefusedError(errno.EEXIST, f"Creation of new thinly-provisioned device with id {thin_id} failed.")
+    readable = pool.use()
+    failed = f"Creation of new thinly-provisioned device with id {thin_id} failed."
+    if thin_id in pool.metadata.thins and (readable or pool.host.reach.has_details()):
+        raise RefusedError(errno.EEXIST, failed)
+    _check_readable(readable, failed)
     pool.metadata.create_thin(thin_id)
 
 
 def _create_snap(pool: Pool, words: list[str], _: Callable[[int], bool]) -> None:
     thin_id, origin_id = map(read_thin_id, words)
+    readable = pool.use()
+    known = readable or pool.host.reach.has_details()
     failed = f"Creation of new snapshot {thin_id} of device {origin_id} failed."
-    if thin_id in pool.metadata.thins:
+    if known and thin_id in pool.metadata.thins:
         raise RefusedError(errno.EEXIST, failed)
-    if origin_id not in pool.metadata.thins:
+    if known and origin_id not in pool.metadata.thins:
         raise RefusedError(errno.ENODATA, failed)
+    _check_readable(readable, failed)
     pool.metadata.create_snapshot(thin_id, origin_id)
 
 
 def _delete(pool: Pool, words: list[str], is_active: Callable[[int], bool]) -> None:
     thin_id = read_thin_id(words[0])
-    if thin_id not in pool.metadata.thins:
-        raise RefusedError(errno.ENODATA, f"Deletion of thin device {thin_id} failed.")
+    readable = pool.use()
+    failed = f"Deletion of thin device {thin_id} failed."
+    if thin_id not in pool.metadata.thins and (readable or pool.host.reach.has_details()):
+        raise RefusedError(errno.ENODATA, failed)
     if is_active(thin_id):
-        raise RefusedError(errno.EBUSY, f"Deletion of thin device {thin_id} failed.")
+        raise RefusedError(errno.EBUSY, failed)
+    _check_readable(readable, failed)
     pool.metadata.delete_thin(thin_id)
 
 
@@ -71,6 +85,7 @@ def _set_transaction_id(pool: Pool, words: list[str], _: Callable[[int], bool]) 
         raise RefusedError(errno.EINVAL, f"set_transaction_id message: Unrecognised id {words[0]}.")
     if new is None:
         raise RefusedError(errno.EINVAL, f"set_transaction_id message: Unrecognised new id {words[1]}.")
+    pool.use()
     if old != pool.metadata.superblock.transaction_id:
         raise RefusedError(errno.EINVAL, f"Failed to change transaction id from {old} to {new}.")
     pool.metadata.superblock.transaction_id = new
@@ -78,14 +93,18 @@ def _set_transaction_id(pool: Pool, words: list[str], _: Callable[[int], bool]) 
 
 def _reserve(pool: Pool, _: list[str], __: Callable[[int], bool]) -> None:
     pool.commit()
+    readable = pool.use()
     if pool.metadata.superblock.held_block >= 0:
         raise RefusedError(errno.EBUSY, "Pool metadata snapshot already exists: release this before taking another.")
+    _check_readable(readable, "reserve_metadata_snap message failed.")
     pool.metadata.hold()
 
 
 def _release(pool: Pool, _: list[str], __: Callable[[int], bool]) -> None:
+    readable = pool.use()
     if pool.metadata.superblock.held_block < 0:
         raise RefusedError(errno.EINVAL, "No pool metadata snapshot found: nothing to release.")
+    _check_readable(readable, "release_metadata_snap message failed.")
     pool.metadata.release()
 
 

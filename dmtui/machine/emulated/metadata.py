@@ -241,8 +241,12 @@ class PoolMetadata:
         self.blocks.space.extend(total_blocks)
         self.blocks.reserve(bitmaps_for(total_blocks) - before)
 
-    def grow_data(self, total_blocks: int) -> None:
-        """Take over a longer data device; its new bitmaps reach the index tree through the kernel's little cache."""
+    def grow_data(self, more_blocks: int) -> None:
+        """Take over a longer data device; its new bitmaps reach the index tree through the kernel's little cache.
+
+        The kernel adds to what it has, also where that has grown before without a commit and shows as it was.
+        """
+        total_blocks = self.data.state.total_blocks + more_blocks
         before, after = bitmaps_for(self.data.state.total_blocks), bitmaps_for(total_blocks)
         self.blocks.reserve(after - before)
         for bitmap in range(before, after):
@@ -251,6 +255,11 @@ class PoolMetadata:
                 self._index_bitmap(self._pending_index[slot])
             self._pending_index[slot] = bitmap
         self.data.extend(total_blocks)
+
+    def forget_growth(self) -> None:
+        """Be of the sizes that were committed last."""
+        self.data.forget_growth()
+        self.blocks.space.forget_growth()
 
     def _index_bitmap(self, bitmap: int) -> None:
         self.superblock.index_root = self.index.insert(self.superblock.index_root, bitmap, 0)

@@ -16,24 +16,7 @@ from dmtui.machine.emulated.disks import CommitFailedError
 from dmtui.machine.emulated.mapping import Stretch, map_run, remap_run, stretches, unmap
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
 from dmtui.machine.emulated.poolstate import Mode, PoolState
-from dmtui.thinpool.values import frozen
-
-
-@frozen
-class Host:
-    """What stands under the data device: gives space to data blocks, and takes it back.
-
-    Attributes:
-        fill: (first data block, count) to how many of them can be written.
-        punch: (first data block, count) gives their space back.
-        check_commit: raises where a disk does not take a commit (see `disks.check_commit`).
-        zeroes: new blocks are written before they are mapped (no ``skip_block_zeroing``).
-    """
-
-    fill: Callable[[int, int], int]
-    punch: Callable[[int, int], None]
-    check_commit: Callable[[], None] = lambda: None
-    zeroes: bool = True
+from dmtui.machine.emulated.underneath import Host
 
 
 class _Turn(IntEnum):
@@ -45,11 +28,12 @@ class _Turn(IntEnum):
 
 
 class _NoBlockError(Exception):
-    """There is no data block to be had; carries the errno."""
+    """There is no data block to be had for a block of a thin and those after it; carries the errno."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, begin: int) -> None:
         self.number = number
-        super().__init__(number)
+        self.begin = begin
+        super().__init__(number, begin)
 
 
 @dataclass(slots=True)
@@ -61,6 +45,7 @@ class Pool:
         events: events raised meanwhile.
         aborted: the open transaction was thrown away.
         result: errno of the input or output, known before the commit that follows it.
+        unplaced: (first, end) of the thin's blocks that wait for space.
         mapped: blocks mapped of each thin that the open transaction has changed.
         details_written: the commit that failed had the details of the changed thins written.
         ran_full: that happened in the middle of a message or of growing, which therefore failed.
@@ -78,6 +63,7 @@ class Pool:
     details_written: bool = False
     ran_full: bool = False
     result: int = 0
+    unplaced: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     mapped: dict[int, int] = field(default_factory=dict[int, int])
     number: str = ""
     said: list[str] = field(default_factory=list[str])
@@ -88,8 +74,7 @@ class Pool:
 
     def _say_mode(self) -> None:
         policy = " (error IO)" if self.state.error_if_no_space else " (queue IO)"
-        said = f"{self.state.mode.said}{policy if self.state.mode is Mode.OUT_OF_DATA_SPACE else ''}"
-        self.say(f"switching pool to {said} mode")
+        self.say(f"switching pool to {self.state.mode.said}{policy * (self.state.mode is Mode.OUT_OF_DATA_SPACE)} mode")
 
     def set_mode(self, mode: Mode) -> None:
         """Go to a mode as far as the pool's condition allows; a change is an event."""
@@ -109,11 +94,23 @@ class Pool:
             self._say_mode()
 
     def end_wait(self) -> None:
-        """Let what waits for space fail, and whatever comes after it, until the pool is resumed or has space."""
+        """Let what waits for space fail, and what comes after it, until the pool is resumed or has space."""
         self.state.wait_until = None
         self.state.error_if_no_space = True
         self.events += 1
         self._say_mode()
+
+    def use(self) -> bool:
+        """Put it in service, as whatever means to change its metadata does; returns whether they can be read for it."""
+        readable = self.state.in_service or self.host.reach.is_whole()
+        self.state.in_service = True
+        return readable
+
+    def _use(self) -> None:
+        """Put it in service for input or output, whose end it is where the metadata cannot be read."""
+        if not self.use():
+            self.result = errno.EIO
+            raise CommitFailedError(False)
 
     def suspend(self) -> None:
         """What a suspend does to it: a commit, and nothing waits for space by the clock any more."""
@@ -124,17 +121,21 @@ class Pool:
         """Commit the metadata, where the mode allows, and see whether there is space (again)."""
         if not self.state.mode.serves_messages:
             return
+        if self.state.in_service:
+            self._write_transaction()
+        if not self.metadata.metadata_free_blocks:
+            self.said.append("device-mapper: thin: No free metadata blocks")
+            self.set_mode(Mode.OUT_OF_METADATA_SPACE)
+        if self.state.mode is Mode.OUT_OF_DATA_SPACE and self.metadata.data.free_blocks:
+            self.set_mode(Mode.WRITE)
+
+    def _write_transaction(self) -> None:
         self.note_mapped()
         self.metadata.prepare_commit()
         self._check_metadata_low_water()
         self.host.check_commit()
         self.metadata.commit()
         self.mapped.clear()
-        if not self.metadata.metadata_free_blocks:
-            self.said.append("device-mapper: thin: No free metadata blocks")
-            self.set_mode(Mode.OUT_OF_METADATA_SPACE)
-        if self.state.mode is Mode.OUT_OF_DATA_SPACE and self.metadata.data.free_blocks:
-            self.set_mode(Mode.WRITE)
 
     def note_mapped(self) -> None:
         """Note what the changed thins count as mapped, in case the open transaction will be thrown away."""
@@ -144,7 +145,7 @@ class Pool:
     def _check_metadata_low_water(self) -> None:
         """Send the metadata low-water event when an allocation of the open transaction came down to the mark.
 
-        The kernel looks at each allocation, so the copies of the open transaction count, and the reserve does not.
+        The kernel looks at each one, so the copies of the open transaction count, and the reserve does not.
         """
         taken = self.metadata.transaction_allocations()
         if not taken:
@@ -173,6 +174,7 @@ class Pool:
 
     def abort(self, number: int, operation: str) -> None:
         """Throw the open transaction away."""
+        self.use()
         self.aborted = True
         self.say(f"metadata operation '{operation}' failed: error = -{number}")
         self.say("aborting current metadata transaction")
@@ -185,13 +187,13 @@ class Pool:
         self.say("failed to set 'needs_check' flag in metadata")
 
     def write(self, thin_id: int, begin: int, end: int, *, origin_blocks: int = 0) -> None:
-        """Write the blocks ``begin <= block < end`` of a thin, in order; `result` is 0 or an errno.
+        """Write the blocks ``begin <= block < end`` of a thin in order; `result` is 0 or an errno, but for what waits.
 
         The kernel cuts a write at the blocks and goes on after one that fails; the error that comes last stays.
         The first `origin_blocks` of the thin are those that an external origin reaches into: they are copied from it.
         """
         self.result = errno.EIO
-        if self.state.mode is Mode.FAIL or thin_id not in self.metadata.thins:
+        if self.state.mode is Mode.FAIL or not self._finds(thin_id):
             return  # of a thin that went with its transaction not even the root is left
         failed: dict[_Turn, int] = {}
         for stretch in list(stretches(self.metadata, thin_id, begin, end)):
@@ -203,9 +205,17 @@ class Pool:
                 elif self.host.fill(stretch.data_block, stretch.count) < stretch.count:
                     failed[_Turn.AT_ONCE] = errno.EIO
             except _NoBlockError as error:
-                failed[_Turn.DEFERRED] = error.number
+                if error.number == errno.ENOSPC and not self.state.error_if_no_space:
+                    self.unplaced.append((error.begin, stretch.begin + stretch.count))
+                else:
+                    failed[_Turn.DEFERRED] = error.number
+        if _Turn.COPIED in failed and self.state.mode is Mode.OUT_OF_DATA_SPACE:
+            failed[_Turn.COPIED] = errno.ENOSPC  # the kernel looks at the pool, not at what happened
         self.result = failed[max(failed)] if failed else 0
         self._commit_changes()
+
+    def _finds(self, thin_id: int) -> bool:
+        return thin_id in self.metadata.thins and self.host.reach.has_mappings(thin_id)
 
     def _commit_changes(self) -> None:
         if self.metadata.changed_thins:
@@ -215,7 +225,7 @@ class Pool:
         begin, end = stretch.begin, stretch.begin + stretch.count
         while begin < end:
             copied = begin < origin_blocks
-            data_block, got, filled = self._allocate((min(end, origin_blocks) if copied else end) - begin)
+            data_block, got, filled = self._allocate(begin, min(end, origin_blocks) if copied else end)
             # What is zeroed or copied first is mapped only then, and its block lost where that fails.
             turn = _Turn.COPIED if copied or self.host.zeroes else _Turn.DEFERRED
             mapped = filled if turn is _Turn.COPIED else got
@@ -232,7 +242,7 @@ class Pool:
     def _break_sharing(self, thin_id: int, stretch: Stretch, failed: dict[_Turn, int]) -> None:
         begin, end = stretch.begin, stretch.begin + stretch.count
         while begin < end:
-            data_block, got, filled = self._allocate(end - begin)
+            data_block, got, filled = self._allocate(begin, end)
             fewest = (
                 remap_run(self.metadata, thin_id, begin, data_block, filled)
                 if filled
@@ -261,22 +271,23 @@ class Pool:
             self.commit()
         self.relieve()
 
-    def _allocate(self, most: int) -> tuple[int, int, int]:
-        """Allocate data blocks side by side, in the kernel's order of checks.
+    def _allocate(self, begin: int, end: int) -> tuple[int, int, int]:
+        """Allocate data blocks side by side for blocks of a thin, in the kernel's order of checks.
 
         Returns the first, how many, and how many of them from the first on have space under them and can be written.
         """
         if self.state.mode is not Mode.WRITE:
-            raise _NoBlockError(errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO)
+            raise _NoBlockError(errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO, begin)
         data = self.metadata.data
         self._check_low_water(data.free_blocks)
         if not data.free_blocks:
             self.commit()
-        found = data.allocate(min(most, _PIECE_BLOCKS)) if data.free_blocks else None
+        self._use()
+        found = data.allocate(min(end - begin, _PIECE_BLOCKS)) if data.free_blocks else None
         if found is None:
             if self.state.mode is Mode.WRITE:
                 self.set_mode(Mode.OUT_OF_DATA_SPACE)
-            raise _NoBlockError(errno.ENOSPC)
+            raise _NoBlockError(errno.ENOSPC, begin)
         filled = self.host.fill(*found)
         if not self.metadata.metadata_free_blocks:
             self.commit()
@@ -293,13 +304,14 @@ class Pool:
 
         The kernel looks a flush up as if it touched block 0: where that would need a block, it fails like a write.
         """
+        if not self.host.reach.has_mappings(thin_id):
+            return errno.EIO
         if self.state.mode is Mode.WRITE:
             self._commit_changes()
             return 0
-        if thin_id not in self.metadata.thins:
+        if not self._finds(thin_id):
             return errno.EIO
-        first = next(iter(stretches(self.metadata, thin_id, 0, 1)))
-        if first.data_block is not None and self.state.mode is not Mode.FAIL:
+        if self.state.mode is not Mode.FAIL and self.maps(thin_id, 0):
             return 0
         return errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO
 
@@ -311,13 +323,17 @@ class Pool:
         if self.result or begin >= end or not self.state.mode.serves_messages:
             return
         if self.state.discard == "no_discard_passdown":
+            self._use()
             unmap(self.metadata, thin_id, begin, end)
             self._commit_changes()
             return
+        if not self.host.reach.has_mappings(thin_id):
+            return  # the kernel takes it that there is nothing to be discarded
         runs = [run for run in stretches(self.metadata, thin_id, begin, end) if run.data_block is not None]
         data = self.metadata.data
         for run in runs:
             assert run.data_block is not None  # noqa: S101 - filtered above
+            self._use()
             unmap(self.metadata, thin_id, run.begin, run.begin + run.count)
             # The kernel holds the blocks while the discard goes down, so that nobody takes them meanwhile.
             for block in range(run.data_block, run.data_block + run.count):
@@ -350,7 +366,7 @@ class Pool:
         self.set_mode(self.state.mode if table_mode is None else table_mode)
         if self.state.mode is Mode.FAIL:
             return 0
-        known = self.metadata.data.state.total_blocks
+        known = self.metadata.data.committed_blocks
         grown = False
         self.ran_full = True  # until the growth is through
         if data_blocks < known:
@@ -359,7 +375,8 @@ class Pool:
         if data_blocks > known and not self.metadata.superblock.needs_check:
             if known:
                 self.say(f"growing the data device from {known} to {data_blocks} blocks")
-            self.metadata.grow_data(data_blocks)
+            self.use()
+            self.metadata.grow_data(data_blocks - known)
             grown = True
         known = self.metadata.metadata_total_blocks
         if metadata_blocks < known:
@@ -369,6 +386,7 @@ class Pool:
             self.say(f"growing the metadata device from {known} to {metadata_blocks} blocks")
             if self.state.mode is Mode.OUT_OF_METADATA_SPACE:
                 self.set_mode(Mode.WRITE)
+            self.use()
             self.metadata.grow_metadata(metadata_blocks)
             grown = True
         self.ran_full = False

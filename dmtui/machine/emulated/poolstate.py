@@ -51,6 +51,7 @@ class PoolState:
         discard: the discard policy in the kernel's words.
         wait_until: when writes that wait for space fail, by the machine's clock (nanoseconds since the epoch); None
             while none does, or for ever.
+        in_service: something has used the pool object, be it in vain: only then do its commits write anything.
         lost: what thins counted as mapped in a transaction that was thrown away: the kernel goes on showing that.
     """
 
@@ -63,6 +64,7 @@ class PoolState:
     metadata_seen_free: int = -1
     discard: str = "discard_passdown"
     wait_until: int | None = None
+    in_service: bool = False
     lost: dict[int, int] = field(default_factory=dict[int, int])
 
 
@@ -75,13 +77,13 @@ def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | 
     """The pool object over a metadata device, None while no table holds it."""
     row = connection.execute(
         "SELECT mode, error_if_no_space, requested, low_water_triggered, low_water_blocks,"
-        " metadata_mark, metadata_seen_free, discard, wait_until, lost"
+        " metadata_mark, metadata_seen_free, discard, wait_until, in_service, lost"
         " FROM pools WHERE metadata_id = ?",
         (metadata_id,),
     ).fetchone()
     if row is None:
         return None
-    mode, error, requested, triggered, low_water, mark, seen, discard, wait_until, lost = row
+    mode, error, requested, triggered, low_water, mark, seen, discard, wait_until, in_service, lost = row
     return PoolState(
         Mode[mode],
         bool(error),
@@ -92,6 +94,7 @@ def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | 
         seen,
         discard,
         wait_until,
+        bool(in_service),
         {int(thin_id): mapped for thin_id, mapped in json.loads(lost).items()},
     )
 
@@ -99,7 +102,7 @@ def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | 
 def save_state(connection: sqlite3.Connection, metadata_id: int, minor: int, state: PoolState) -> None:
     """Keep the pool object."""
     connection.execute(
-        "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             metadata_id,
             minor,
@@ -113,5 +116,6 @@ def save_state(connection: sqlite3.Connection, metadata_id: int, minor: int, sta
             state.metadata_seen_free,
             json.dumps(state.lost),
             state.wait_until,
+            state.in_service,
         ),
     )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dmtui.machine.emulated import devices
 from dmtui.machine.emulated.ranges import Range
 from dmtui.thinpool.devno import DeviceNumber
+from dmtui.thinpool.table import THIN
 from dmtui.thinpool.values import frozen
 
 _KEPT_ENDED = 100
@@ -27,12 +28,14 @@ class QueuedIo:
         number: its own within the machine.
         kind: ``write``, ``discard`` or ``flush``.
         ranges: what is still to be done, (offset, length) in bytes of the device.
+        failed: errno with which a part of it has failed, 0 for none.
     """
 
     number: int
     minor: int
     kind: str
     ranges: tuple[Range, ...]
+    failed: int = 0
 
     @property
     def bytes_left(self) -> int:
@@ -42,8 +45,9 @@ class QueuedIo:
 
 def waiting(connection: sqlite3.Connection) -> list[QueuedIo]:
     """What waits, oldest first."""
-    rows = connection.execute("SELECT number, minor, kind, ranges FROM queued_io WHERE error IS NULL ORDER BY number")
-    return [QueuedIo(number, minor, kind, _ranges(text)) for number, minor, kind, text in rows.fetchall()]
+    query = "SELECT number, minor, kind, ranges, failed FROM queued_io WHERE error IS NULL ORDER BY number"
+    rows = connection.execute(query).fetchall()
+    return [QueuedIo(number, minor, kind, _ranges(text), failed) for number, minor, kind, text, failed in rows]
 
 
 def in_turn(connection: sqlite3.Connection) -> list[QueuedIo]:
@@ -63,17 +67,19 @@ def _ranges(text: str) -> tuple[Range, ...]:
     return tuple((offset, length) for offset, length in json.loads(text))
 
 
-def add(connection: sqlite3.Connection, minor: int, kind: str, ranges: Sequence[Range]) -> int:
-    """Let something wait; returns its number."""
-    row = (minor, kind, json.dumps(ranges))
-    number = connection.execute("INSERT INTO queued_io (minor, kind, ranges) VALUES (?, ?, ?)", row).lastrowid
+def add(connection: sqlite3.Connection, minor: int, kind: str, ranges: Sequence[Range], failed: int) -> int:
+    """Let something wait, of which a part may have failed with an errno; returns its number."""
+    row = (minor, kind, json.dumps(ranges), failed)
+    query = "INSERT INTO queued_io (minor, kind, ranges, failed) VALUES (?, ?, ?, ?)"
+    number = connection.execute(query, row).lastrowid
     assert number is not None  # noqa: S101 - an insertion has a row
     return number
 
 
-def shorten(connection: sqlite3.Connection, number: int, ranges: Sequence[Range]) -> None:
-    """Note that only so much of one is still to be done."""
-    connection.execute("UPDATE queued_io SET ranges = ? WHERE number = ?", (json.dumps(ranges), number))
+def shorten(connection: sqlite3.Connection, number: int, ranges: Sequence[Range], failed: int) -> None:
+    """Note that only so much of one is still to be done, and with which errno a part of it has failed."""
+    row = (json.dumps(ranges), failed, number)
+    connection.execute("UPDATE queued_io SET ranges = ?, failed = ? WHERE number = ?", row)
 
 
 def end(connection: sqlite3.Connection, number: int, error: int) -> None:
@@ -90,5 +96,9 @@ def is_inside(connection: sqlite3.Connection, minor: int) -> bool:
 def _stands_on(connection: sqlite3.Connection, dev: DeviceNumber, minor: int) -> bool:
     if dev.major != devices.DM_MAJOR:
         return False
-    below = devices.dependencies(connection, dev.minor)
-    return dev.minor == minor or any(_stands_on(connection, each, minor) for each in below)
+    if dev.minor == minor:
+        return True
+    # A thin keeps what waits for space itself: nothing of it is inside what the thin stands on.
+    waits_here = any(target.type == THIN for target in devices.targets(connection, dev.minor))
+    below = () if waits_here else devices.dependencies(connection, dev.minor)
+    return any(_stands_on(connection, each, minor) for each in below)

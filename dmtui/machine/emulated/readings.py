@@ -8,6 +8,7 @@ import sqlite3
 from dmtui.machine.emulated.devices import DM_MAJOR
 from dmtui.machine.emulated.poolstate import Mode
 from dmtui.machine.emulated.statuslines import FAIL, thin_words
+from dmtui.machine.emulated.unread import Reach
 from dmtui.machine.protocols import DeviceInfo, DeviceReading
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, Target
@@ -16,7 +17,7 @@ _Row = tuple[str, int, str, int, int, int, int, int, int, int, int, int, int, in
 _Pool = tuple[str, int, str, int]
 
 _POOLS = """
-SELECT metadata_id, mode, suspended, lost, json_extract(state, '$.superblock.block_sectors') FROM pools
+SELECT metadata_id, in_service, mode, suspended, lost, json_extract(state, '$.superblock.block_sectors') FROM pools
     JOIN devices USING (minor) JOIN metadata ON metadata.id = metadata_id"""
 _THINS = """
 SELECT d.name, d.minor, d.uuid, d.event_nr, d.suspended, d.read_only, d.deferred, d.opened, d.users, t.start_sectors,
@@ -34,7 +35,12 @@ class ThinReadings:
 
     def read(self, connection: sqlite3.Connection) -> dict[str, DeviceReading]:
         """The reading of each thin device by its name, but of those with several targets or a table that waits."""
-        pools = {metadata_id: tuple(words) for metadata_id, *words in connection.execute(_POOLS)}
+        # In a pool that is not in service each thin may tell something else where the metadata's disk is broken.
+        pools = {
+            metadata_id: tuple(words)
+            for metadata_id, in_service, *words in connection.execute(_POOLS).fetchall()
+            if in_service or Reach(connection, metadata_id).is_whole()
+        }
         if pools != self._pools:
             self._pools, self._kept = pools, {}
         lost = {metadata_id: json.loads(pool[2]) for metadata_id, pool in pools.items()}

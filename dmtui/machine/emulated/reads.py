@@ -10,6 +10,7 @@ from dmtui.machine.emulated.livepools import LivePools
 from dmtui.machine.emulated.mapping import Stretch, stretches
 from dmtui.machine.emulated.poolstate import Mode, load_state
 from dmtui.machine.emulated.store import Store
+from dmtui.machine.emulated.unread import Reach
 from dmtui.machine.emulated.waiting import Waiting
 from dmtui.machine.errors import TimedOutError, machine_error
 from dmtui.thinpool.devno import DeviceNumber
@@ -28,7 +29,8 @@ class Reads:
     def read(self, name: str, *, offset_bytes: int, length_bytes: int) -> int:
         """Read from a mapped device, in bytes; returns how many there were, fewer at its end.
 
-        What a thin does not map is read from its external origin, and as zeros where that ends or there is none.
+        What a thin does not map is read from its external origin, and as zeros where that ends or there is none. As in
+        the kernel what is beyond the origin cannot be read while the pool has no space or takes no changes.
 
         Raises:
             DeviceMissingError: no such device.
@@ -76,6 +78,8 @@ class Reads:
         state, pool = load_state(connection, metadata_id), self._pools.metadata(connection, metadata_id)
         if state is None or state.mode is Mode.FAIL:
             return True
+        if not Reach(connection, metadata_id).has_mappings(thin_id):
+            return True
         broken = disks.data_fault(connection, metadata_id) is disks.DiskFault.ALL
         origin = target.params.split()[2:]
         size = pool.superblock.block_sectors * SECTOR_BYTES
@@ -88,6 +92,9 @@ class Reads:
                     return True
             elif origin:
                 place = max(begin, run.begin * size), min(end, (run.begin + run.count) * size)
-                if self._fails(connection, DeviceNumber.parse(origin[0]), *place):
+                dev = DeviceNumber.parse(origin[0])
+                end_bytes = (devices.size_sectors(connection, dev) or 0) * SECTOR_BYTES
+                # Only a pool that takes every write looks where the origin ends.
+                if (state.mode is not Mode.WRITE and place[1] > end_bytes) or self._fails(connection, dev, *place):
                     return True
         return False

@@ -29,7 +29,7 @@ class SpaceMapState:
         cursor: where the next search for a free block begins.
         overflow_root: root of the tree with the counts of three and more.
         freed_blocks: blocks marked `FREED`.
-        grown_blocks: those of `total_blocks` that came in the open transaction: they count as free from the commit on.
+        grown_blocks: those of `total_blocks` that came in the open transaction: they can be used from the commit on.
     """
 
     total_blocks: int = 0
@@ -69,7 +69,12 @@ class SpaceMap:
     @property
     def free_blocks(self) -> int:
         """Blocks without a reference, those freed in the open transaction included, those that it brought not."""
-        return self.state.total_blocks - self.state.used_blocks - self.state.grown_blocks
+        return self.committed_blocks - self.state.used_blocks
+
+    @property
+    def committed_blocks(self) -> int:
+        """Blocks it covered at the last commit."""
+        return self.state.total_blocks - self.state.grown_blocks
 
     def count(self, block: int) -> int:
         """References to a block."""
@@ -148,6 +153,12 @@ class SpaceMap:
         self.counters.extend(bytes(total_blocks - len(self.counters)))
         self.state.grown_blocks += total_blocks - self.state.total_blocks
         self.state.total_blocks = total_blocks
+
+    def forget_growth(self) -> None:
+        """Cover what was covered at the last commit: the transaction that brought more is lost."""
+        self.state.total_blocks = self.committed_blocks
+        self.state.grown_blocks = 0
+        del self.counters[self.state.total_blocks :]
 
     def commit(self) -> None:
         """Make what was freed or came since the last commit available."""

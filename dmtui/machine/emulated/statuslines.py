@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from dmtui.machine.emulated.devices import LoadedTarget, size_sectors
 from dmtui.machine.emulated.poolstate import Mode, load_state, metadata_mark_blocks
+from dmtui.machine.emulated.unread import Reach
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, THIN_POOL, PoolTable, Target
 from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_SECTORS
@@ -60,7 +61,7 @@ def _pool(connection: sqlite3.Connection, target: LoadedTarget) -> str:
 def _thin(connection: sqlite3.Connection, target: LoadedTarget) -> str:
     row = connection.execute(
         "SELECT coalesce(json_extract(lost, '$.' || json_quote(CAST(thin_id AS TEXT))), mapped), highest, mode,"
-        " json_extract(state, '$.superblock.block_sectors') FROM thins"
+        " in_service, json_extract(state, '$.superblock.block_sectors') FROM thins"
         " JOIN pools USING (metadata_id) JOIN metadata ON metadata.id = thins.metadata_id"
         " WHERE thins.metadata_id = ? AND thin_id = ?",
         (target.metadata_id, target.thin_id),
@@ -70,7 +71,11 @@ def _thin(connection: sqlite3.Connection, target: LoadedTarget) -> str:
         return ERROR if state is not None and state.mode is not Mode.FAIL else FAIL
     if row[2] == Mode.FAIL.name:
         return FAIL
-    mapped, highest, _, block_sectors = row
+    mapped, highest, _, in_service, block_sectors = row
+    if not in_service and target.metadata_id is not None and target.thin_id is not None:
+        reach = Reach(connection, target.metadata_id)
+        if not reach.has_mappings(target.thin_id):
+            return ERROR
     return thin_words(mapped, highest, block_sectors)
 
 

@@ -238,3 +238,151 @@ def test_a_new_thin_is_forgotten_where_its_details_were_written_before_the_commi
     assert "needs_check" in bench.line()
     with pytest.raises(NoSuchThinIdError):
         bench.activate(4)
+
+
+def activated_anew(bench) -> None:
+    """The pool of a thin 1 with three blocks, in use by nobody since its activation."""
+    bench.thin(1)
+    bench.write("t1", 0, 1, 2)
+    bench.mapper.remove("t1")
+    bench.mapper.remove("p")
+    bench.mapper.create("p", [bench.table()])
+
+
+def test_a_pool_that_nobody_has_used_commits_nothing_and_notices_no_broken_disk(bench):
+    activated_anew(bench)
+    bench.machine.outages.break_disk("metadata-error", "p")
+    assert bench.line().split()[7] == "rw"
+    bench.mapper.suspend("p")
+    bench.mapper.resume("p")
+    assert bench.line().split()[7] == "rw"
+    bench.machine.outages.end("metadata-error", "p")
+    bench.activate(1)
+    bench.write("t1", 0)  # mapped already
+    bench.machine.outages.break_disk("metadata-error", "p")
+    assert bench.line().split()[7] == "rw"
+    assert bench.machine.read("t1", offset_bytes=0, length_bytes=BLOCK) == BLOCK
+    assert errno_of(lambda: bench.write("t1", 9)) == errno.EIO
+    assert bench.line() == "0 131072 thin-pool Fail"
+
+
+def test_what_a_pool_is_asked_for_in_vain_puts_it_in_service(bench):
+    activated_anew(bench)
+    assert errno_of(lambda: bench.msg("create_thin 1")) == errno.EEXIST
+    bench.machine.outages.break_disk("metadata-error", "p")
+    assert bench.line() == "0 131072 thin-pool Error"
+
+
+def test_what_was_not_read_before_the_disk_broke_cannot_be_looked_for(bench):
+    bench.msg("create_thin 2")
+    activated_anew(bench)
+    bench.machine.outages.break_disk("metadata-error", "p")
+    assert errno_of(lambda: bench.activate(1)) == errno.EIO
+    bench.machine.outages.end("metadata-error", "p")
+    bench.activate(1)
+    bench.machine.outages.break_disk("metadata-error", "p")
+    bench.activate(2)
+    assert [bench.line(name).split(" ", 3)[3] for name in ("t1", "t2")] == ["384 383", "Error"]
+    assert errno_of(lambda: bench.machine.read("t2", offset_bytes=0, length_bytes=BLOCK)) == errno.EIO
+    assert errno_of(lambda: bench.machine.flush("t2")) == errno.EIO
+    bench.discard("t2", 0, 1)
+    assert errno_of(lambda: bench.msg("create_thin 1")) == errno.EEXIST
+    assert bench.line() == "0 131072 thin-pool Error"
+
+
+def test_many_thins_of_an_idle_pool_tell_what_each_of_them_tells(bench):
+    for thin_id in range(20):
+        bench.msg(f"create_thin {thin_id}")
+    activated_anew_ids = [20, *range(19)]
+    bench.mapper.remove("p")
+    bench.mapper.create("p", [bench.table()])
+    bench.activate(0)
+    bench.machine.outages.break_disk("metadata-error", "p")
+    names = ["t0", *(bench.activate(thin_id) for thin_id in activated_anew_ids if 0 < thin_id < 19)]
+    told = [reading.targets[0].params for reading in bench.mapper.statuses(names)]
+    assert told == ["0 -", *["Error"] * 18]
+
+
+def test_data_that_grow_under_a_read_only_pool_show_only_after_a_commit_and_grow_again_until_then(bench):
+    bench.reload("0 1 read_only")
+    for blocks in (1034, 1044):
+        bench.grow_file("/b/data", bench.data, blocks * BLOCK)
+        bench.reload("0 1 read_only", blocks=blocks)
+        assert bench.line().split()[5] == "0/1024"
+    bench.reload(blocks=1044)
+    # The kernel adds what is missing to what is shown, each time: 10, 20 and 20.
+    assert bench.line().split()[5] == "0/1074"
+
+
+def test_growth_that_was_never_committed_goes_with_the_pool(bench):
+    bench.reload("0 1 read_only")
+    bench.grow_file("/b/data", bench.data, 1034 * BLOCK)
+    bench.reload("0 1 read_only", blocks=1034)
+    bench.mapper.remove("p")
+    bench.mapper.create("p", [bench.table(blocks=1034)])
+    assert bench.line().split()[5] == "0/1034"
+
+
+@pytest.mark.parametrize(
+    ("features", "error", "mapped"),
+    [("0", errno.ENOSPC, 8), ("1 skip_block_zeroing", errno.EIO, 10)],
+    ids=["zeroed", "written"],
+)
+def test_a_write_of_which_a_part_failed_waits_for_space_with_the_rest(bench, features, error, mapped):
+    mapper = bench.mapper
+    bench.machine.files.make_sparse_file("/b/more", 4 << 20)
+    meta = bench.machine.loops.attach("/b/more", autoclear=False)
+
+    def put_below(kind: str) -> None:
+        mapper.load("below", [Target(0, 16 * 128, kind, f"{bench.data} 0" if kind == "linear" else "")])
+        mapper.resume("below")
+
+    mapper.remove("p")
+    mapper.create("below", [Target(0, 16 * 128, "linear", f"{bench.data} 0")])
+
+    def pool(blocks: int) -> list[Target]:
+        return [Target(0, blocks * 128, "thin-pool", f"{meta.dev} {mapper.info('below').dev} 128 0 {features}")]
+
+    mapper.create("p", pool(8))
+    bench.thin(1)
+    bench.write("t1", *range(6))
+    put_below("error")
+    number, why = bench.machine.queue.submit("t1", "write", (50 * BLOCK, 4 * BLOCK))
+    assert isinstance(why, NoSpaceError)
+    put_below("linear")
+    mapper.load("p", pool(16))
+    mapper.resume("p")
+    # Blocks that cannot be zeroed are lost, and the pool was full when that was told.
+    assert bench.machine.queue.ended(number) == error
+    assert bench.line("t1") == f"0 128000 thin {mapped * 128} {54 * 128 - 1}"
+
+
+def test_a_write_over_the_end_that_waits_for_space_still_comes_to_the_end(make_bench):
+    bench = make_bench(blocks=1, words="0 0")
+    bench.thin(1)
+    bench.write("t1", 0)
+    bench.msg("create_thin 2")
+    bench.activate(2, blocks=1)
+    number, _ = bench.machine.queue.submit("t2", "write", (0, 2 * BLOCK))
+    bench.grow_file("/b/data", bench.data, 4 * BLOCK)
+    bench.reload(blocks=4)
+    assert bench.machine.queue.ended(number) == errno.ENOSPC
+    assert bench.line("t2") == "0 128 thin 128 127"
+
+
+def test_behind_the_end_of_its_origin_a_thin_cannot_be_read_while_its_pool_is_full(make_bench):
+    bench = make_bench(blocks=1, words="0 1 error_if_no_space")
+    bench.thin(1)
+    bench.mapper.create("origin", [Target(0, 128, "zero", "")])
+    bench.msg("create_thin 2")
+    bench.mapper.create("t2", [Target(0, 1024, "thin", "/dev/mapper/p 2 /dev/mapper/origin")])
+
+    def read(block: int) -> int:
+        return bench.machine.read("t2", offset_bytes=block * BLOCK, length_bytes=BLOCK)
+
+    bench.write("t1", 0)
+    assert (read(0), read(1)) == (BLOCK, BLOCK)
+    with pytest.raises(NoSpaceError):
+        bench.write("t1", 1)
+    assert read(0) == BLOCK
+    assert errno_of(lambda: read(1)) == errno.EIO

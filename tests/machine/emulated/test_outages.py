@@ -169,6 +169,8 @@ def test_a_disk_stays_broken_through_a_reboot_and_under_another_loop_device(used
         used.machine.loops.attach(path, autoclear=False)
     used.data, used.meta = "/dev/loop1", "/dev/loop2"
     used.mapper.create("p", [used.table()])
+    assert used.line().split()[7] == "rw"  # nobody has used it yet
+    used.msg("create_thin 2")
     assert used.line() == BROKEN
 
 
