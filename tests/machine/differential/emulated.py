@@ -38,6 +38,9 @@ class EmulatedSide:
             self._waiting[held[0]] = name
             raise TimedOutError(name, "waits", "", errno.ETIMEDOUT)
 
+    def settle(self) -> None:
+        """Nothing to wait for: what can go on has done so."""
+
     def ended(self) -> list[tuple[str, int]]:
         """What has waited and has ended since this was asked, oldest first: its device, its errno or 0."""
         found = {number: self._machine.queue.ended(number) for number in self._waiting}

@@ -32,7 +32,11 @@ BLKDISCARD = 0x1277
 RCU_EXPEDITED = Path("/sys/kernel/rcu_expedited")
 NO_SPACE_TIMEOUT = Path("/sys/module/dm_thin_pool/parameters/no_space_timeout")
 HANG_SECONDS = 30.0
-WAITING_SECONDS = 0.3
+POLL_SECONDS = 0.02
+WAITING_SECONDS = 0.1
+"""What is not through by then waits, where there is a reason for it."""
+TICK_SECONDS = 1.5
+"""What need not wait any more goes on at the next round of the pool's worker, which comes every second."""
 SETTLE_SECONDS = 0.05
 _BUFFER_BYTES = 4096
 
@@ -133,13 +137,13 @@ class KernelSide:
         except OSError as error:
             raise machine_error(error.errno or 0, name, "opening it") from None
         work = Waiting(name, device, (verb, memoryview(self._memory)[:length], offset))
-        work.join(WAITING_SECONDS)
         give_up_at = time.monotonic() + HANG_SECONDS
-        while work.is_alive() and not self._is_full():
+        full_since = None
+        while work.is_alive() and not (full_since and time.monotonic() - full_since > WAITING_SECONDS):
             if time.monotonic() > give_up_at:
                 raise HungError(f"{name}: input or output has not come back")
-            work.join(WAITING_SECONDS)
-        work.join(WAITING_SECONDS)
+            work.join(POLL_SECONDS)
+            full_since = (full_since or time.monotonic()) if work.is_alive() and self._is_full() else None
         if work.is_alive():
             self._waiting.append(work)
             raise TimedOutError(name, "waits", "", errno.ETIMEDOUT)
@@ -151,15 +155,34 @@ class KernelSide:
 
     def ended(self) -> list[tuple[str, int]]:
         """What has waited and has ended since this was asked, oldest first: its device, its errno or 0."""
-        quiet = not self._waiting
-        while not quiet:
-            before = [work.is_alive() for work in self._waiting]
-            for work in self._waiting:
-                work.join(WAITING_SECONDS)
-            quiet = before == [work.is_alive() for work in self._waiting]
+        marked = bool(self._waiting) and self._some_marked()
+        self._let_go_on(WAITING_SECONDS)
         ended = [work for work in self._waiting if not work.is_alive()]
         self._waiting = [work for work in self._waiting if work.is_alive()]
+        self._settle(marked=marked and bool(ended))  # each has closed its device
         return [(work.device, work.error) for work in ended]
+
+    def settle(self) -> None:
+        """Let what waits go on as far as it can after a look at the pool, which gives space at the most."""
+        self._let_go_on(0)
+
+    def _let_go_on(self, held_seconds: float) -> None:
+        """Come back when all that waits has had a reason for it for so long."""
+        alive, quiet_since = -1, 0.0
+        while waiting := [work for work in self._waiting if work.is_alive()]:
+            if len(waiting) != alive:
+                alive, quiet_since = len(waiting), time.monotonic()
+            quiet = time.monotonic() - quiet_since
+            if quiet > TICK_SECONDS or (quiet >= held_seconds and self._is_held(waiting)):
+                return
+            waiting[0].join(POLL_SECONDS)
+
+    def _is_held(self, waiting: list[Waiting]) -> bool:
+        """Whether all that waits has a reason for it."""
+        with suppress(DeviceMissingError):
+            if self._control.info("pool").suspended or self._is_full():
+                return True
+        return all(self._control.info(work.device).suspended for work in waiting)
 
     def waiting(self) -> set[str]:
         """Devices inside which something waits."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.machine.differential import courses
 from tests.machine.differential.__main__ import report, shortest
 from tests.machine.differential.courses import Transcript, play_emulated
@@ -36,6 +38,35 @@ def test_a_difference_tells_its_step_and_both_lines():
     assert (found.step, found.operation) == (4, ("write", "t0", 0, 128))
     assert found.lines == (("t0: 0 6400 thin 256 127", "t0: 0 6400 thin 128 127"),)
     assert report([(play_emulated(1, SMALL, COURSE), found)]) == 1
+
+
+def altered(told: Transcript, step: int, old: str, new: str) -> Transcript:
+    """The same with something else in one step and those after it."""
+    seen = [[line.replace(old, new) for line in lines] if at >= step else lines for at, lines in enumerate(told.seen)]
+    return Transcript(told.seed, told.shape, told.operations, seen)
+
+
+def test_the_clock_decides_how_often_a_discard_tells_of_low_metadata():
+    told = play_emulated(1, SMALL, [*COURSE, ("discard", "t0", 0, 128), ("flush", "t0")])
+    more = altered(told, 6, "pool: listed with event 0", "pool: listed with event 1")
+    assert courses.difference(more, told) is None
+    assert (
+        courses.difference(altered(told, 5, "pool: listed with event 0", "pool: listed with event 1"), told).step == 5
+    )
+    assert (
+        courses.difference(altered(told, 6, "pool: listed with event 0", "pool: listed with event 2"), told).step == 6
+    )
+
+
+def test_which_of_several_waiting_writes_came_first_is_no_difference_but_how_many_is():
+    queueing = replace(SMALL, lean="queueing")
+    told = play_emulated(1, queueing, [*COURSE, ("write", "t0", 256, 128)])
+    assert told.seen[-1][2:4] == ["0 at 0 time 0 x 1", "2 at 1 time 0 x 1"]
+    other = Transcript(1, queueing, told.operations, [list(lines) for lines in told.seen])
+    other.seen[-1][2:4] = ["0 at 1 time 0 x 1", "2 at 0 time 0 x 1"]
+    assert courses.difference(other, told) is None
+    other.seen[-1][3] = "2 at 1 time 0 x 1"
+    assert courses.difference(other, told).operation == ("end",)
 
 
 def test_a_run_without_any_course_is_no_success():
