@@ -57,6 +57,7 @@ class LoadedTarget:
         metadata_id: the pool's metadata in the store, for thin-pool and thin.
         thin_id: the thin's id.
         uses: devices it holds open.
+        origin_sectors: size of a thin's external origin at the last resume of the thin: the kernel goes by that.
     """
 
     start_sectors: int
@@ -66,6 +67,7 @@ class LoadedTarget:
     metadata_id: int | None = None
     thin_id: int | None = None
     uses: tuple[DeviceNumber, ...] = ()
+    origin_sectors: int | None = None
 
     def target(self) -> Target:
         """Its line of the table."""
@@ -101,22 +103,31 @@ def by_minor(connection: sqlite3.Connection, minor: int) -> Device | None:
 def targets(connection: sqlite3.Connection, minor: int, *, live: bool = True) -> list[LoadedTarget]:
     """The live (or the inactive) table of a device, without what it uses; empty where it has none."""
     rows = connection.execute(
-        "SELECT start_sectors, length_sectors, type, params, metadata_id, thin_id FROM targets"
+        "SELECT start_sectors, length_sectors, type, params, metadata_id, thin_id, origin_sectors FROM targets"
         " WHERE minor = ? AND live = ? ORDER BY number",
         (minor, live),
     )
-    return [LoadedTarget(*row) for row in rows]
+    return [LoadedTarget(*row[:6], origin_sectors=row[6]) for row in rows]
 
 
-def pool_is_suspended(connection: sqlite3.Connection, minor: int) -> bool:
-    """Whether the pool of a device's thin targets is suspended, and the device with it.
+def note_origins(connection: sqlite3.Connection, minor: int) -> None:
+    """Note how large the external origins of a device's live thin targets are, as it is resumed."""
+    query = "SELECT number, params FROM targets WHERE minor = ? AND live = 1 AND type = ? AND params LIKE '% % %'"
+    for number, params in connection.execute(query, (minor, THIN)).fetchall():
+        size = size_sectors(connection, DeviceNumber.parse(params.split()[2]))
+        query = "UPDATE targets SET origin_sectors = ? WHERE minor = ? AND live = 1 AND number = ?"
+        connection.execute(query, (size, minor, number))
+
+
+def pool_is_suspended(connection: sqlite3.Connection, minor: int, *, and_works: bool = False) -> bool:
+    """Whether the pool of a device's thin targets is suspended, and the device with it, and has not failed where asked.
 
     A table that waits to become live counts too: the kernel suspends every device that has a thin of the pool open.
     """
     row = connection.execute(
         "SELECT 1 FROM targets t JOIN pools USING (metadata_id) JOIN devices d ON d.minor = pools.minor"
-        " WHERE t.minor = ? AND t.type = ? AND d.suspended",
-        (minor, THIN),
+        " WHERE t.minor = ? AND t.type = ? AND d.suspended AND mode <> ?",
+        (minor, THIN, "FAIL" if and_works else ""),
     ).fetchone()
     return row is not None
 
@@ -181,7 +192,7 @@ def put_table(connection: sqlite3.Connection, minor: int, loaded: Sequence[Loade
     for number, target in enumerate(loaded):
         words = (target.start_sectors, target.length_sectors, target.type, target.params)
         connection.execute(
-            "INSERT INTO targets VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO targets VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
             (minor, number, read_only, *words, target.metadata_id, target.thin_id),
         )
     uses = {dev for target in loaded for dev in target.uses}

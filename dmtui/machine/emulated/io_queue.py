@@ -12,7 +12,7 @@ from dmtui.machine.emulated.queued import QueuedIo
 from dmtui.machine.emulated.ranges import Range
 from dmtui.machine.emulated.store import Store
 from dmtui.machine.emulated.waiting import Waiting
-from dmtui.machine.errors import MachineError, machine_error
+from dmtui.machine.errors import MachineError, NoSpaceError, machine_error
 
 WRITE, DISCARD, FLUSH = "write", "discard", "flush"
 
@@ -127,21 +127,26 @@ class IoQueue:
         """Go on with what need not wait any more, inside a transaction; each gets as far as it can."""
         came_on = True
         while came_on:
-            came_on = False
+            came_on, refused = False, list[QueuedIo]()
             for io in queued.in_turn(connection):
-                came_on = self._again(connection, io) or came_on
+                held = self._again(connection, io)
+                came_on = came_on or held is None or held.ranges != io.ranges
+                if held is not None and isinstance(held.error, NoSpaceError):
+                    refused.append(io)
+            if came_on or any(io.aside for io in refused):
+                queued.put_back(connection, [io.number for io in refused])
 
-    def _again(self, connection: sqlite3.Connection, io: QueuedIo) -> bool:
-        """Try one that waits again; returns whether it came on."""
+    def _again(self, connection: sqlite3.Connection, io: QueuedIo) -> Held | None:
+        """Try one that waits again; returns what is held of it still."""
         device = devices.by_minor(connection, io.minor)
         assert device is not None  # noqa: S101 - it is open
         outcome = self._attempt(connection, device, io.kind, io.ranges)
         if isinstance(outcome, Held):
             queued.shorten(connection, io.number, outcome.ranges, outcome.failed or io.failed)
-            return outcome.ranges != io.ranges
+            return outcome
         queued.end(connection, io.number, outcome or io.failed)
         self._close_device(device.name)
-        return True
+        return None
 
     def _attempt(
         self, connection: sqlite3.Connection, device: devices.Device, kind: str, ranges: tuple[Range, ...]

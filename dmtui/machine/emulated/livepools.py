@@ -145,7 +145,8 @@ class LivePools:
             block_sectors = pool.metadata.superblock.block_sectors
             pool.state.requested_error_if_no_space = "error_if_no_space" in table.features
             pool.state.low_water_blocks = table.low_water_mark_blocks
-            pool.state.discard = _discard(connection, table, data_dev)
+            if swapped:  # what the data device can is looked at with a new table only
+                pool.state.discard = _discard(connection, table, data_dev)
             asked = Mode.READ_ONLY if "read_only" in table.features else Mode.WRITE
             metadata_blocks = (devices.size_sectors(connection, metadata_dev) or 0) // METADATA_BLOCK_SECTORS
             if pool.metadata.metadata_total_blocks < _SMALLEST_BLOCKS and not pool.metadata.superblock.needs_check:

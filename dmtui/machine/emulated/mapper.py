@@ -190,8 +190,15 @@ class EmulatedDeviceMapper:
             return
         if devices.is_pool(devices.targets(connection, device.minor)):
             self._pools.suspend(connection, device.minor)
+            query = (
+                "SELECT t.minor FROM targets t JOIN pools USING (metadata_id) WHERE pools.minor = ? AND thin_id >= 0"
+            )
+            for (minor,) in connection.execute(query, (device.minor,)).fetchall():
+                queued.set_aside(connection, minor)
         elif flush and queued.is_inside(connection, device.minor):
             raise _waits(device.name, "suspending it", "input or output inside waits (for space, mostly)")
+        else:
+            queued.set_aside(connection, device.minor)
 
     def resume(self, name: str) -> None:
         """See `DeviceMapper.resume`."""
@@ -230,6 +237,7 @@ class EmulatedDeviceMapper:
             number = self._pools.resume(connection, device.minor, swapped=swapped)
             if number:
                 kernellog.say(connection, kernellog.of_resume(device.dev, number))
+        devices.note_origins(connection, device.minor)
         connection.execute("UPDATE devices SET suspended = ? WHERE minor = ?", (bool(number), device.minor))
         self._tidy(connection)
         return number
@@ -244,7 +252,7 @@ class EmulatedDeviceMapper:
                     raise machine_error(errno.EBUSY, f"device {name}", "removing it")
                 connection.execute("UPDATE devices SET deferred = 1 WHERE minor = ?", (device.minor,))
                 return
-            if devices.pool_is_suspended(connection, device.minor):
+            if devices.pool_is_suspended(connection, device.minor, and_works=True):
                 raise _waits(name, "removing it", "its pool is suspended")
             self._destroy(connection, device)
         self._waiting.for_udev(name, "removing it")

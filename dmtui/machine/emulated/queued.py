@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dmtui.machine.emulated import devices
 from dmtui.machine.emulated.ranges import Range
@@ -29,6 +29,7 @@ class QueuedIo:
         kind: ``write``, ``discard`` or ``flush``.
         ranges: what is still to be done, (offset, length) in bytes of the device.
         failed: errno with which a part of it has failed, 0 for none.
+        aside: it has not been tried since its device was suspended.
     """
 
     number: int
@@ -36,6 +37,7 @@ class QueuedIo:
     kind: str
     ranges: tuple[Range, ...]
     failed: int = 0
+    aside: bool = False
 
     @property
     def bytes_left(self) -> int:
@@ -43,24 +45,49 @@ class QueuedIo:
         return sum(length for _, length in self.ranges)
 
 
-def waiting(connection: sqlite3.Connection) -> list[QueuedIo]:
-    """What waits, oldest first."""
-    query = "SELECT number, minor, kind, ranges, failed FROM queued_io WHERE error IS NULL ORDER BY number"
+def waiting(connection: sqlite3.Connection, by: str = "number") -> list[QueuedIo]:
+    """What waits, oldest first unless in another order of its columns."""
+    query = f"SELECT number, minor, kind, ranges, failed, aside FROM queued_io WHERE error IS NULL ORDER BY {by}"  # noqa: S608
     rows = connection.execute(query).fetchall()
-    return [QueuedIo(number, minor, kind, _ranges(text), failed) for number, minor, kind, text, failed in rows]
+    return [
+        QueuedIo(number, minor, kind, _ranges(text), failed, bool(aside))
+        for number, minor, kind, text, failed, aside in rows
+    ]
 
 
 def in_turn(connection: sqlite3.Connection) -> list[QueuedIo]:
-    """What waits, in the order in which the kernel tries it again: by the device whose table came first, by place.
+    """What waits, in the order in which the kernel tries it again: by the device whose table came first.
 
-    A discard waits for the resume of its device only, which lets everything go on in the order in which it came.
+    Of one device by place, but what was set aside by its turn.
     Source: ``active_thins`` and the sorting of what is deferred (dm-thin.c).
     """
     query = "SELECT minor, min(rowid) FROM uses WHERE live = 1 GROUP BY minor"
     loaded: dict[int, int] = dict(connection.execute(query).fetchall())
-    found = waiting(connection)
-    in_order = {io.minor for io in found if io.kind == "discard"}
-    return sorted(found, key=lambda io: (loaded.get(io.minor, 0), () if io.minor in in_order else io.ranges))
+
+    def place(io: QueuedIo) -> tuple[int, bool, tuple[Range, ...]]:
+        return loaded.get(io.minor, 0), not io.aside, () if io.aside else io.ranges
+
+    return sorted(waiting(connection, by="turn, number"), key=place)
+
+
+def set_aside(connection: sqlite3.Connection, minor: int) -> None:
+    """Set aside what waits in a device that is being suspended: each is put before the one that came before it.
+
+    Source: ``bio_list_add_head`` of what is requeued (dm.c). What comes while the device is suspended goes behind.
+    """
+    query = "SELECT number FROM queued_io WHERE error IS NULL AND minor = ? AND NOT aside ORDER BY turn, number"
+    numbers = connection.execute(query, (minor,)).fetchall()
+    (first,) = connection.execute("SELECT min(turn) FROM queued_io WHERE error IS NULL").fetchone()
+    rows = [(first - index, number) for index, (number,) in enumerate(numbers, 1)]
+    connection.executemany("UPDATE queued_io SET aside = 1, turn = ? WHERE number = ?", rows)
+
+
+def put_back(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Let some wait for space, in this order, after they were tried."""
+    for number in numbers:
+        connection.execute(
+            "UPDATE queued_io SET aside = 0, turn = (SELECT max(turn) + 1 FROM queued_io) WHERE number = ?", (number,)
+        )
 
 
 def _ranges(text: str) -> tuple[Range, ...]:
@@ -69,8 +96,13 @@ def _ranges(text: str) -> tuple[Range, ...]:
 
 def add(connection: sqlite3.Connection, minor: int, kind: str, ranges: Sequence[Range], failed: int) -> int:
     """Let something wait, of which a part may have failed with an errno; returns its number."""
-    row = (minor, kind, json.dumps(ranges), failed)
-    query = "INSERT INTO queued_io (minor, kind, ranges, failed) VALUES (?, ?, ?, ?)"
+    suspended = (
+        devices.pool_is_suspended(connection, minor)
+        or connection.execute("SELECT 1 FROM devices WHERE minor = ? AND suspended", (minor,)).fetchone()
+    )
+    (turn,) = connection.execute("SELECT coalesce(max(turn), 0) + 1 FROM queued_io").fetchone()
+    row = (minor, kind, json.dumps(ranges), failed, turn, bool(suspended))
+    query = "INSERT INTO queued_io (minor, kind, ranges, failed, turn, aside) VALUES (?, ?, ?, ?, ?, ?)"
     number = connection.execute(query, row).lastrowid
     assert number is not None  # noqa: S101 - an insertion has a row
     return number

@@ -94,7 +94,11 @@ class Reads:
                 place = max(begin, run.begin * size), min(end, (run.begin + run.count) * size)
                 dev = DeviceNumber.parse(origin[0])
                 end_bytes = (devices.size_sectors(connection, dev) or 0) * SECTOR_BYTES
-                # Only a pool that takes every write looks where the origin ends.
-                if (state.mode is not Mode.WRITE and place[1] > end_bytes) or self._fails(connection, dev, *place):
+                # Only a pool that takes every write looks where the origin ends, or ended when the thin was resumed.
+                asked = place[1]
+                if state.mode is Mode.WRITE:
+                    known_bytes = end_bytes if target.origin_sectors is None else target.origin_sectors * SECTOR_BYTES
+                    asked = min(place[1], known_bytes) if place[0] < known_bytes else 0
+                if asked > end_bytes or self._fails(connection, dev, *place):
                     return True
         return False

@@ -189,6 +189,9 @@ class KernelSide:
         return {work.device for work in self._waiting}
 
     def discard(self, name: str, offset: int, length: int) -> None:
+        if self.waiting():
+            # What it frees is given out after a commit: at once where the last one was a second ago.
+            time.sleep(TICK_SECONDS)
         arguments = struct.pack("=QQ", offset, length)
         self._use(name, lambda device: fcntl.ioctl(device, BLKDISCARD, arguments))
 

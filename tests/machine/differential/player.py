@@ -69,6 +69,7 @@ class Player:
             self._stack()
         self.line = (shape.block_sectors, shape.low_water_blocks, shape.features)
         self.opened: dict[str, int] = {}
+        self.metadata_broken = False
         self.first = [self._outcome(self._create_pool), *self.seen(tables=True)]
 
     def _pool_target(self, sectors: int | None = None, line=None) -> Target:
@@ -181,10 +182,8 @@ class Player:
             for name in self.disks:
                 self._mend(name)
         # A pool that cannot resume under its present table would keep its thin devices suspended.
-        # What waits for space is told that there is none.
-        plain = self._pool_target(line=(*self.line[:2], (*(set(self.line[2]) - {"read_only"}), "error_if_no_space")))
         with suppress(MachineError):
-            self.side.load("pool", [plain if self.side.waiting() else self._pool_target()])
+            self.side.load("pool", [self._table_without_space() if self.side.waiting() else self._pool_target()])
         with suppress(MachineError):
             self.side.resume("pool")
         for name in self.side.waiting():
@@ -199,12 +198,20 @@ class Player:
             if names == [entry.name for entry in self._devices()]:
                 return
 
+    def _table_without_space(self) -> Target:
+        """What tells all that waits for space that there is none: no growth, of which it would get some in a race."""
+        features = (*(set(self.line[2]) - {"read_only"}), "error_if_no_space")
+        return self._pool_target(self.side.table("pool").targets[0].length_sectors, (*self.line[:2], features))
+
     # The verbs.
 
     def _message(self, name: str, text: str) -> None:
-        if (name, text) == ("pool", "reserve_metadata_snap") and self._holds_snapshot():
-            # Refused in any case, but Linux 6.1.176 takes a block for it first, which may send an event; 6.1.192 looks.
+        # Refused in any case, but Linux 6.1.176 changes something first, which may show; 6.1.192 looks first.
+        if name == "pool" and text == "reserve_metadata_snap" and self._holds_snapshot():
             raise machine_error(errno.EBUSY, name, text)
+        if name == "pool" and text == "release_metadata_snap" and self.metadata_broken and self._holds_snapshot():
+            if self.side.info("pool").suspended:
+                raise machine_error(errno.EIO, name, text)
         self.side.message(name, text)
 
     def _holds_snapshot(self) -> bool:
@@ -310,9 +317,11 @@ class Player:
 
     def _break(self, name: str) -> None:
         """From now on the disk under the pool gives errors to everything."""
+        self.metadata_broken = self.metadata_broken or name == "metadata"
         self._put(name, Target(0, self.sizes[name], "error", ""))
 
     def _mend(self, name: str) -> None:
+        self.metadata_broken = self.metadata_broken and name != "metadata"
         self._put(name, Target(0, self.sizes[name], "linear", f"{self.loops[name].dev} 0"))
 
     def _put(self, name: str, target: Target) -> None:

@@ -386,3 +386,61 @@ def test_behind_the_end_of_its_origin_a_thin_cannot_be_read_while_its_pool_is_fu
         bench.write("t1", 1)
     assert read(0) == BLOCK
     assert errno_of(lambda: read(1)) == errno.EIO
+
+
+def test_an_origin_that_became_shorter_ends_for_a_thin_where_it_did_at_its_resume(bench):
+    bench.thin(1)
+    bench.msg("create_thin 2")
+    bench.mapper.create("t2", [Target(0, 1024, "thin", "/dev/mapper/p 2 /dev/mapper/t1")])
+    bench.mapper.load("t1", [Target(0, 128, "thin", "/dev/mapper/p 1")])
+    bench.mapper.resume("t1")
+
+    def read(block: int) -> int:
+        return bench.machine.read("t2", offset_bytes=block * BLOCK, length_bytes=BLOCK)
+
+    assert read(0) == BLOCK
+    assert errno_of(lambda: read(1)) == errno.EIO
+    bench.mapper.suspend("t2")
+    bench.mapper.resume("t2")
+    assert read(1) == BLOCK
+
+
+def test_what_waits_while_its_pool_is_suspended_is_tried_in_reverse(make_bench):
+    bench = make_bench(blocks=1, words="0 0")
+    bench.thin(1)
+    bench.write("t1", 0)
+    for block in (5, 9, 2):
+        with pytest.raises(NoSpaceError):
+            bench.write("t1", block)
+    bench.grow_file("/b/data", bench.data, 3 * BLOCK)
+    bench.reload(blocks=3)
+    # The last one that came is the first, and two have a block.
+    assert bench.line("t1") == f"0 128000 thin {3 * 128} {10 * 128 - 1}"
+    bench.grow_file("/b/data", bench.data, 4 * BLOCK)
+    bench.reload(blocks=4)
+    assert bench.machine.queue.list_waiting() == ()
+
+
+def test_the_thin_of_a_failed_pool_can_be_removed_also_where_the_pool_is_suspended(bench):
+    bench.thin(1)
+    bench.machine.faults.fail_pool("p")
+    bench.mapper.suspend("p")
+    bench.mapper.remove("t1")
+    bench.mapper.remove("p")
+    assert bench.mapper.list_devices() == ()
+
+
+def test_whether_a_discard_is_passed_down_is_looked_at_with_a_new_table_only(bench):
+    mapper = bench.mapper
+    mapper.remove("p")
+    mapper.create("below", [Target(0, bench.blocks * 128, "linear", f"{bench.data} 0")])
+    pool = [Target(0, bench.blocks * 128, "thin-pool", f"{bench.meta} {mapper.info('below').dev} 128 0")]
+    mapper.create("p", pool)
+    mapper.load("below", [Target(0, bench.blocks * 128, "zero", "")])
+    mapper.resume("below")
+    mapper.suspend("p")
+    mapper.resume("p")
+    assert "no_discard_passdown" not in bench.line()
+    mapper.load("p", pool)
+    mapper.resume("p")
+    assert "no_discard_passdown" in bench.line()

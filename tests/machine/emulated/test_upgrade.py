@@ -87,6 +87,7 @@ OLD_COLUMNS = {
     "pools": "metadata_id, minor, mode, error_if_no_space, low_water_triggered, low_water_blocks, 0, discard,"
     " requested",
     "uses": "minor, live, used_major, used_minor",
+    "targets": "minor, live, number, read_only, start_sectors, length_sectors, type, params, metadata_id, thin_id",
 }
 """What a new table has of the first version's."""
 
@@ -132,7 +133,7 @@ def test_an_old_store_opens_with_all_that_is_in_it(old):
     assert str(machine.device_mapper.status("t1").targets[0]) == "0 128000 thin 384 383"
     assert machine.device_mapper.info("p").open_count == 1
     machine.close()
-    assert version(old) == SCHEMA_VERSION == 10
+    assert version(old) == SCHEMA_VERSION == 11
 
 
 def test_a_pool_that_waited_for_space_in_it_has_waited_long_enough(old):
