@@ -16,7 +16,8 @@ from dmtui.thinpool.errors import DmtuiError, ExitStatus
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status (DESIGN.md section 5)."""
     try:
-        arguments = build_parser().parse_args(words)
+        words = sys.argv[1:] if words is None else words
+        arguments = build_parser(words).parse_args(words)
         session = Session(arguments)
         try:
             command = cast("Callable[[Session, argparse.Namespace], int]", arguments.command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
@@ -59,8 +59,12 @@ class CommandAt(NamedTuple):
         return self.function(session, arguments)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Every command with its options; each sets `command`, the function that runs it."""
+def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParser:
+    """Every command with its options; each sets `command`, the function that runs it.
+
+    Args:
+        words: that will be parsed: only the commands among them get their own verbs (None: all of them do).
+    """
     shared = Parser(add_help=False)
     unset = argparse.SUPPRESS  # so that an option may stand before or behind the command
     for option, metavar, text in (
@@ -110,15 +114,24 @@ def build_parser() -> argparse.ArgumentParser:
     playing.add_argument("file", metavar="FILE")
     playing.add_argument("--format", choices=("text",), help="print a line a sample instead")
     playing.add_argument("--interval", type=float, default=unset, metavar="S", help="seconds between pictures")
+    _add_groups(command, shared, words)
+    return parser
+
+
+def _add_groups(
+    command: Callable[[str, str, str], argparse.ArgumentParser], shared: Parser, words: Collection[str] | None
+) -> None:
+    """The commands with many options, and those with verbs of their own: forty, which only who uses them waits for."""
     _add_serve(command("serve", "serving.serve", "the dashboard in a browser, read-only unless told otherwise"))
     _add_demo(command("demo", "demo.demo", "a guided demonstration on an emulated machine of its own"))
-    _add_devices(command("device", "devices.no_verb", "the engine, one device"), shared)
-    _add_pool(command("pool", "pools.no_verb", "the engine, the pool of the graph directory"), shared)
-    _add_emulator(
-        command("emulator", "emulator.no_verb", "what a kernel and its users would do to the emulated machine"),
-        shared,
-    )
-    return parser
+    for name, run, text, add_verbs in (
+        ("device", "devices.no_verb", "the engine, one device", _add_devices),
+        ("pool", "pools.no_verb", "the engine, the pool of the graph directory", _add_pool),
+        ("emulator", "emulator.no_verb", "what a kernel and its users would do to the emulated machine", _add_emulator),
+    ):
+        sub = command(name, run, text)
+        if words is None or name in words:
+            add_verbs(sub, shared)
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import threading
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
     from dmtui.deviceset.engine import Engine
     from dmtui.lab.traffic import Traffic
     from dmtui.monitor.machinefacts import MachineFacts
+    from dmtui.tui.app import DashboardApp
 
 _FIGURES_FIRST_SECONDS = 1.0
 """The emulated containers begin to write after so long: the dashboard's start has the processor to itself."""
+
+_PATIENCE_SECONDS = 0.2
+"""How long the dashboard waits for its first figures before it opens without."""
 
 
 def dashboard(session: Session, arguments: argparse.Namespace) -> int:
@@ -34,6 +39,16 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> int:
         end_with_server()
     else:
         need_terminal("use `dmtui watch` or `dmtui pools` in pipes")
+    with _nothing_collected():
+        app = _made_app(session, arguments)
+    app.stream.start(_PATIENCE_SECONDS)
+    with _traffic(session, session.machine):
+        app.run()
+    return app.return_code or int(ExitStatus.DONE)
+
+
+def _made_app(session: Session, arguments: argparse.Namespace) -> DashboardApp:
+    """The dashboard of the session's machine."""
     machine = session.machine
     banner = session.reason
     if machine.kind == "emulated":
@@ -45,7 +60,7 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> int:
     from dmtui.tui.app import DashboardApp  # noqa: PLC0415
     from dmtui.tui.kept import Keeper, state_path  # noqa: PLC0415
 
-    app = DashboardApp(
+    return DashboardApp(
         Discoverer(machine, records=RecordReader(machine, session.graph_directory)).take,
         interval_seconds=session.settings.interval,
         read_only=session.settings.read_only,
@@ -59,10 +74,20 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> int:
         keeper=Keeper(state_path(os.environ)),
         ask_facts=partial(_ask_facts, session),
     )
-    app.stream.start()
-    with _traffic(session, machine):
-        app.run()
-    return app.return_code or int(ExitStatus.DONE)
+
+
+@contextmanager
+def _nothing_collected() -> Generator[None]:
+    """Let the garbage collector rest while modules are imported: what they make stays, and it would go through it all.
+
+    Afterwards it leaves alone what there is, which also makes its later rounds short.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -57,7 +56,7 @@ class Lock:
         Returns the mark. No two are alike: who takes the lock again and finds it there knows that nobody had the lock
         in between.
         """
-        mark = f"{_IN_ORDER}{secrets.token_hex(16)}"
+        mark = f"{_IN_ORDER}{os.urandom(16).hex()}"
         if self._descriptor is not None:
             with suppress(OSError):  # he will only look more closely
                 os.ftruncate(self._descriptor, os.pwrite(self._descriptor, mark.encode(), 0))

@@ -47,6 +47,7 @@ class Poller:
         self._poll_now = False
         self._waiting_since: float | None = None
         self._changed = threading.Condition()
+        self._answered = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
@@ -81,6 +82,10 @@ class Poller:
         self._thread = threading.Thread(target=self._run, name="dmtui-poller", daemon=True)
         self._thread.start()
 
+    def wait_for_first(self, seconds: float) -> None:
+        """Wait until the first poll is answered and delivered, no longer than so many seconds."""
+        self._answered.wait(seconds)
+
     def stop(self) -> None:
         """Stop polling; returns at once, even while a poll hangs."""
         with self._changed:
@@ -111,6 +116,7 @@ class Poller:
         self._waiting_since = None
         if not self._stopped:
             self._deliver(outcome)
+        self._answered.set()
 
     def _wait_for_turn(self, started: float) -> bool:
         with self._changed:

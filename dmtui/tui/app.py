@@ -37,15 +37,16 @@ from dmtui.tui.screens.base import DashboardScreen, density_of
 from dmtui.tui.screens.overview import OverviewScreen
 from dmtui.tui.state import Choices, DashboardState
 from dmtui.tui.stream import Stream
-from dmtui.tui.themes import THEMES, next_theme
+from dmtui.tui.themes import THEMES, begin_with_theme, next_theme
 from dmtui.tui.widgets.key_bar import KeyBar
+from dmtui.tui.widgets.roles import ROLE_CLASSES, Roles
 
 if TYPE_CHECKING:  # loaded when they are asked for
     from dmtui.monitor.machinefacts import MachineFacts
     from dmtui.monitor.replay import Replay
     from dmtui.tui.deliveries import OpenEngine
 
-STYLESHEETS = tuple(stylesheet(f"{name}.tcss") for name in ("dashboard", "overview", "help"))
+STYLESHEETS = tuple(stylesheet(f"{name}.tcss") for name in ("dashboard", "overview"))
 
 
 class DashboardApp(App[None]):
@@ -70,6 +71,7 @@ class DashboardApp(App[None]):
     """
 
     TITLE = "dmtui"
+    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     CSS_PATH: ClassVar[CSSPathType | None] = list(STYLESHEETS)
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.APP)
     ENABLE_COMMAND_PALETTE = True
@@ -94,13 +96,16 @@ class DashboardApp(App[None]):
         keeper: Keeper | None = None,
     ) -> None:
         no_color = "NO_COLOR" in os.environ
+        plain = ascii or needs_ascii(os.environ)
+        self.roles = Roles(self)
         super().__init__(ansi_color=True if no_color else None)
+        if plain:  # by far the most terminals have Unicode and need not read it
+            self.css_path = [*self.css_path, stylesheet("ascii.tcss")]
         for theme in THEMES:
             self.register_theme(theme)
         self._keeper = keeper or Keeper()
-        self._begin_with_theme("ansi-dark" if no_color else self._keeper.theme(self.available_themes))
+        begin_with_theme(self, "ansi-dark" if no_color else self._keeper.theme(self.available_themes))
         self._clock, self._read_only, self._banner = clock, read_only, banner
-        plain = ascii or needs_ascii(os.environ)
         self._ascii = plain
         self._look = Look(self._keeper.size_style, ASCII if plain else UNICODE, thresholds=thresholds)
         self.stream = Stream(take, self._deliver, interval_seconds, clock, player)
@@ -127,6 +132,11 @@ class DashboardApp(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colour names, for themes that lack them."""
         return variable_defaults(self.current_theme)
+
+    def notify_style_update(self) -> None:
+        """The stylesheet was applied: the roles have other styles."""
+        super().notify_style_update()
+        self.roles.forget()
 
     def get_default_screen(self) -> Screen[None]:
         """The overview."""
@@ -353,17 +363,6 @@ class DashboardApp(App[None]):
             return
         self.post_message(Polled(outcome))
         self._logbook.read()
-
-    def _begin_with_theme(self, name: str) -> None:
-        """Take a theme as if it had always been ours: changing to it at the start would read every stylesheet twice."""
-        if self.get_theme(name) is None or name == self.theme or name.startswith("ansi"):
-            self.theme = name
-            return
-        self.set_reactive(DashboardApp.theme, name)
-        self.stylesheet.set_variables(self.get_css_variables())
-        dark = self.current_theme.dark
-        classes = {f"-theme-{name}": True, "-dark-mode": dark, "-light-mode": not dark}
-        self.update_classes(classes, update=False)
 
     def _refresh_actions(self) -> None:
         self.refresh_bindings()

@@ -24,7 +24,7 @@ async def go(app: App[None], scope: Scope, classes: str) -> None:
         await app.pop_screen()
     if scope is not Scope.OVERVIEW:
         screen = make()
-        screen.add_class(*classes.split())
+        screen.add_class(*classes.split(), update=False)  # it is styled when it is mounted
         await app.push_screen(screen)
 
 

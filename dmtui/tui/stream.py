@@ -73,11 +73,16 @@ class Stream:
             position=self._position(),
         )
 
-    def start(self) -> None:
-        """Begin to poll, if that has not begun: begun before the dashboard runs, its first picture has figures."""
+    def start(self, patience_seconds: float = 0.0) -> None:
+        """Begin to poll, if that has not begun: begun before the dashboard runs, its first picture has figures.
+
+        Args:
+            patience_seconds: how long to wait for them: a picture without figures would have to be made twice.
+        """
         if self._poller is not None and not self._started:
             self._started = True
             self._poller.start()
+            self._poller.wait_for_first(patience_seconds)
 
     def stop(self) -> None:
         """Let the poller go; a poll that hangs ends with the process."""

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from textual.app import App
 from textual.color import Color
 from textual.theme import Theme
 
@@ -131,3 +134,14 @@ def next_theme(name: str) -> str:
     """The name of our theme after that one; our first after a theme that is not ours."""
     names = list(PALETTES)
     return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
+
+
+def begin_with_theme(app: App[Any], name: str) -> None:
+    """Take a theme as if it had always been the app's: changing to it would read every stylesheet a second time."""
+    if app.get_theme(name) is None or name == app.theme or name.startswith("ansi"):
+        app.theme = name
+        return
+    app.set_reactive(App.theme, name)  # pyright: ignore[reportUnknownMemberType]
+    app.stylesheet.set_variables(app.get_css_variables())
+    dark = app.current_theme.dark
+    app.update_classes({f"-theme-{name}": True, "-dark-mode": dark, "-light-mode": not dark}, update=False)

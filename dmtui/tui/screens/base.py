@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from textual.app import App, ComposeResult
 from textual.containers import Container
 from textual.events import Resize
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -22,7 +23,6 @@ from dmtui.tui.state import DashboardState
 from dmtui.tui.widgets.key_bar import KeyBar
 from dmtui.tui.widgets.line_table import LineTable
 from dmtui.tui.widgets.panel import Panel
-from dmtui.tui.widgets.roles import ROLE_CLASSES
 
 _ROOMY = (180, 58)
 _NORMAL = (110, 34)
@@ -35,16 +35,22 @@ def density_of(width: int, height: int) -> Density:
     return Density.NORMAL if width >= _NORMAL[0] and height >= _NORMAL[1] else Density.COMPACT
 
 
+class _Shows(Protocol):
+    """The app, which knows what there is to show."""
+
+    def show_newest(self) -> None: ...
+
+
 class DashboardScreen(Screen[None]):
     """A screen of the dashboard: `compose_body` makes its middle, `show_body` fills it."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     SCOPE: ClassVar[Scope] = Scope.OVERVIEW
     """Whose actions are this screen's."""
     MARKS: ClassVar[bool] = False
     """Whether the devices that are marked on it are what operations are done to."""
 
     _look = Look()
+    _shown_at: Size | None = None
 
     class ViewWanted(Message):
         """The size has changed: what is shown must be handed over again."""
@@ -97,11 +103,12 @@ class DashboardScreen(Screen[None]):
 
     def on_resize(self, event: Resize) -> None:
         """What is shown depends on the size."""
-        self.post_message(self.ViewWanted())
+        if event.size != self._shown_at:
+            self.post_message(self.ViewWanted())
 
     def on_screen_resume(self) -> None:
-        """It lay under another screen and was shown nothing meanwhile."""
-        self.post_message(self.ViewWanted())
+        """It is new, or lay under another and was shown nothing meanwhile: shown before it is laid out and painted."""
+        cast("_Shows", self.app).show_newest()  # pyright: ignore[reportUnknownMemberType]
 
     def action_explain(self) -> None:
         """Say what the figures of the focused panel mean, then those of the others."""
@@ -136,11 +143,11 @@ class DashboardScreen(Screen[None]):
     @property
     def density(self) -> Density:
         """How much room there is at present."""
-        return density_of(*self.size)
+        return density_of(*self.app.size)  # pyright: ignore[reportUnknownMemberType] - before it is laid out, too
 
     def show(self, state: DashboardState) -> None:
         """Show a state."""
-        fresh, self._look = state.top.freshness, state.look
+        fresh, self._look, self._shown_at = state.top.freshness, state.look, self.app.size  # pyright: ignore[reportUnknownMemberType]
         classes = {f"-{density.value}": density is state.look.density for density in Density}
         classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": state.pool is None}
         self.update_classes(classes)  # all at once: each change of a class styles the whole screen anew
@@ -164,5 +171,5 @@ def titled(text: str, look: Look) -> str:
 
 def boxed(widget: Widget) -> Widget:
     """The widget in a frame."""
-    widget.add_class("box")
+    widget.add_class("box", update=False)  # it is styled when it is mounted
     return widget

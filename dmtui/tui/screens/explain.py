@@ -15,13 +15,11 @@ from dmtui.tui.glyphs import ASCII
 from dmtui.tui.lines import text_of
 from dmtui.tui.paint.explain import explain_lines
 from dmtui.tui.widgets.panel import Panel
-from dmtui.tui.widgets.roles import ROLE_CLASSES
 
 
 class ExplainScreen(ModalScreen[None]):
     """Closed with the key that opened it, or escape."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,i,enter,q", "close", "Close"),
         Binding("y", "copy", "Copy"),

@@ -8,6 +8,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.screen import Screen
+from textual.types import CSSPathType
 from textual.widgets import Label
 
 from dmtui.tui.actions import Scope
@@ -15,15 +16,15 @@ from dmtui.tui.copying import copy
 from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
 from dmtui.tui.lines import text_of
+from dmtui.tui.look import stylesheet
 from dmtui.tui.paint.help import figures_lines, keys_lines
 from dmtui.tui.widgets.panel import Panel
-from dmtui.tui.widgets.roles import ROLE_CLASSES
 
 
 class HelpScreen(Screen[None]):
     """Covers the screen that it explains, which draws nothing meanwhile."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
+    CSS_PATH: ClassVar[CSSPathType | None] = stylesheet("help.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1,enter", "close", "Close"),
         Binding("y", "copy", "Copy"),

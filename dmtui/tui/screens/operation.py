@@ -27,7 +27,6 @@ from dmtui.tui.paint.course import CourseView, course_lines, verdict_lines
 from dmtui.tui.paint.verdict import Stage, verdict_of
 from dmtui.tui.widgets.form import OperationForm
 from dmtui.tui.widgets.panel import Panel
-from dmtui.tui.widgets.roles import ROLE_CLASSES
 
 DEBOUNCE_SECONDS = 0.15
 _SEVERAL = 2
@@ -68,7 +67,6 @@ class OperationScreen(ModalScreen[None]):
         clock: seconds since the epoch.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     CSS_PATH: ClassVar[CSSPathType | None] = stylesheet("operation.tcss")
     AUTO_FOCUS = None
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -6,7 +6,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.message import Message
-from textual.widgets import Input, Label
 
 from dmtui.monitor.sample import Backing
 from dmtui.thinpool.text import printable
@@ -19,6 +18,7 @@ from dmtui.tui.paint.space import SpaceView, space_lines
 from dmtui.tui.paint.welcome import welcome_lines
 from dmtui.tui.screens.base import DashboardScreen, boxed
 from dmtui.tui.state import DashboardState
+from dmtui.tui.widgets.filter_bar import FilterBar
 from dmtui.tui.widgets.line_table import LineTable
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.tables import DeviceTable, PoolTable
@@ -51,14 +51,7 @@ class OverviewScreen(DashboardScreen):
                     yield boxed(Panel(backing_lines, id="data-backing", classes="backing"))
                     yield boxed(Panel(backing_lines, id="metadata-backing", classes="backing"))
             yield boxed(DeviceTable())
-        with Container(id="filter-bar"):
-            yield Label(" Filter  ", id="filter-label")
-            yield Input(placeholder="devices that contain ...", id="filter", compact=True)
-            yield Label(" enter keeps it, esc clears it ")
-
-    def on_mount(self) -> None:
-        """Nothing blinks: a blinking cursor costs bytes for ever."""
-        self._filter.cursor_blink = False
+        yield FilterBar("devices that contain ...")
 
     def show_body(self, state: DashboardState) -> None:
         """Show the pools, the selected one and its devices; a welcome where there is none."""
@@ -79,13 +72,11 @@ class OverviewScreen(DashboardScreen):
 
     def action_filter(self) -> None:
         """Ask for a text that devices must contain."""
-        self.query_one("#filter-bar").add_class("-open")
-        self._filter.focus()
+        self.query_one(FilterBar).open()
 
     def action_unfilter(self) -> None:
         """Show all devices again."""
-        self._filter.value = ""
-        self._close_filter()
+        self.query_one(FilterBar).clear()
 
     def action_sort(self) -> None:
         """Order the focused table, else the devices, by its next column."""
@@ -100,13 +91,13 @@ class OverviewScreen(DashboardScreen):
         """Focus the panel before."""
         self.focus_previous()
 
-    @on(Input.Changed, "#filter")
-    def _filter_as_typed(self, event: Input.Changed) -> None:
-        self.query_one(DeviceTable).filter(event.value)
+    @on(FilterBar.Changed)
+    def _filter_typed(self, event: FilterBar.Changed) -> None:
+        self.query_one(DeviceTable).filter(event.text)
 
-    @on(Input.Submitted, "#filter")
-    def _filter_done(self) -> None:
-        self._close_filter()
+    @on(FilterBar.Left)
+    def _filter_left(self) -> None:
+        self.query_one(DeviceTable).focus()
 
     @on(LineTable.Highlighted, "#pools")
     def _pool_highlighted(self, event: LineTable.Highlighted) -> None:
@@ -123,14 +114,6 @@ class OverviewScreen(DashboardScreen):
     @on(LineTable.Chosen, "#devices")
     def _device_chosen(self, event: LineTable.Chosen) -> None:
         self.post_message(self.DeviceWanted(event.key, opened=True))
-
-    @property
-    def _filter(self) -> Input:
-        return self.query_one("#filter", Input)
-
-    def _close_filter(self) -> None:
-        self.query_one(DeviceTable).focus()
-        self.query_one("#filter-bar").set_class(bool(self._filter.value), "-open")
 
     def _show_pool(self, view: SpaceView, look: Look) -> None:
         pool = view.pool

@@ -19,13 +19,11 @@ from dmtui.tui.look import stylesheet
 from dmtui.tui.paint.operations import past_lines
 from dmtui.tui.past import Past
 from dmtui.tui.widgets.panel import Panel
-from dmtui.tui.widgets.roles import ROLE_CLASSES
 
 
 class StepsScreen(ModalScreen[None]):
     """Shows it until it is closed."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     CSS_PATH: ClassVar[CSSPathType | None] = stylesheet("operation.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "close", "Close"),

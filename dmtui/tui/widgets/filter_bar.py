@@ -1,9 +1,8 @@
-"""A line in which a text is typed that rows of a table must contain; hidden while there is none."""
+"""A line in which a text is typed that rows of a table must contain; empty and hidden until it is wanted."""
 
 from __future__ import annotations
 
 from textual import on
-from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Input, Label
@@ -26,20 +25,10 @@ class FilterBar(Container):
         super().__init__(classes="filter-bar")
         self._placeholder = placeholder
 
-    def compose(self) -> ComposeResult:
-        """A label, the text, a hint."""
-        yield Label(" Filter  ", classes="filter-label")
-        yield Input(placeholder=self._placeholder, classes="filter-text", compact=True)
-        yield Label(" enter keeps it, esc clears it ")
-
-    def on_mount(self) -> None:
-        """Nothing blinks: a blinking cursor costs bytes for ever."""
-        self._input.cursor_blink = False
-
     @property
     def text(self) -> str:
         """What has been typed."""
-        return self._input.value
+        return self._input.value if self.children else ""
 
     def open(self) -> None:
         """Let the operator type."""
@@ -48,12 +37,13 @@ class FilterBar(Container):
 
     def resume(self, text: str) -> None:
         """Show a text that was typed before, without asking for another."""
-        self._input.value = text
+        if text != self.text:
+            self._input.value = text
         self.set_class(bool(text), "-open")
 
     def clear(self) -> None:
         """Take the text away."""
-        self._input.value = ""
+        self.resume("")
         self._leave()
 
     @on(Input.Changed)
@@ -72,4 +62,10 @@ class FilterBar(Container):
 
     @property
     def _input(self) -> Input:
+        """What is typed into; made when it is first wanted, as most screens close without."""
+        if not self.children:
+            text = Input(placeholder=self._placeholder, classes="filter-text", compact=True)
+            text.cursor_blink = False  # a blinking cursor costs bytes for ever
+            hint = Label(" enter keeps it, esc clears it ")
+            self.mount(Label(" Filter  ", classes="filter-label"), text, hint)
         return self.query_one(Input)
