@@ -134,7 +134,7 @@ class DashboardApp(App[None]):
         return variable_defaults(self.current_theme)
 
     def notify_style_update(self) -> None:
-        """The stylesheet was applied: the roles have other styles."""
+        """The roles have other styles."""
         super().notify_style_update()
         self.roles.forget()
 
@@ -152,7 +152,7 @@ class DashboardApp(App[None]):
             self.notify(printable(self._keeper.note), severity="warning", markup=False)
         if self.stream.polls:
             self.stream.start()
-            self.set_interval(1.0, self.show_newest)
+            self.set_interval(1.0, lambda: self.show_newest() if self.stream.grows_old else None)
         if self._early is not None:
             self.feed(self._early)
         else:
@@ -178,6 +178,7 @@ class DashboardApp(App[None]):
         screen = self.screen if self.is_running else None
         if not isinstance(screen, DashboardScreen) or not screen.is_mounted:
             return
+        self.stream.shown()
         with self.batch_update():
             self._keeper.restore(screen)
             screen.show(self._state(screen))

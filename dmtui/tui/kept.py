@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, field, fields
 from pathlib import Path
 from typing import Any, cast
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from textual.app import App
 from textual.screen import Screen
@@ -110,23 +110,23 @@ class Keeper:
         """Keep them in that file; without one nothing is loaded or saved."""
         self._path = path
         self.kept, self.note = load(path) if path else (Kept(), "")
-        self._restored: WeakSet[Screen[Any]] = WeakSet()
+        self._tables: WeakKeyDictionary[Screen[Any], list[LineTable[Any]]] = WeakKeyDictionary()
         self._writing: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def restore(self, screen: Screen[Any]) -> None:
         """Sort the tables of a screen that is shown for the first time as they were."""
-        if screen in self._restored:
+        if screen in self._tables:
             return
-        self._restored.add(screen)
-        for table in screen.query(LineTable[Any]):
+        self._tables[screen] = list(screen.query(LineTable[Any]))
+        for table in self._tables[screen]:
             column, turned = self.kept.sorts.get(table.id or "", ("", False))
             if column:
                 table.order(column, turned)
 
     def sorts_of(self, screen: Screen[Any]) -> Sorts:
         """How tables are sorted, those of the screen as they are now."""
-        present = {table.id or "": table.present_order for table in screen.query(LineTable[Any])}
+        present = {table.id or "": table.present_order for table in self._tables.get(screen, ())}
         sorts = {**self.kept.sorts, **present}
         return {name: sort for name, sort in sorts.items() if sort[0]}
 

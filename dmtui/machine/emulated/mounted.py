@@ -7,7 +7,6 @@ and the inode). So a snapshot has its origin's, and neither a removed device nor
 from __future__ import annotations
 
 import json
-import posixpath
 import sqlite3
 from collections.abc import Mapping, Sequence
 
@@ -206,9 +205,10 @@ def mount_at(connection: sqlite3.Connection, directory: str) -> MountRow | None:
 
 def mount_over(connection: sqlite3.Connection, path: str) -> MountRow | None:
     """The mount that a path is on, itself its directory or not; None on the host's own file system."""
-    above = [path]
-    while posixpath.dirname(above[-1]) != above[-1]:
-        above.append(posixpath.dirname(above[-1]))
+    above, end = [path], len(path)
+    while end > 0:
+        end = path.rfind("/", 0, end)
+        above.append(path[:end] or "/")
     row = connection.execute(
         "SELECT id, directory, major, minor, kind, options FROM mounts"  # noqa: S608 - question marks only
         f" WHERE directory IN ({', '.join('?' * len(above))}) ORDER BY length(directory) DESC, id DESC LIMIT 1",

@@ -73,6 +73,11 @@ class KeyBar(Panel[Situation]):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(key_lines, id=id)
 
+    def show(self, value: Situation, look: Look) -> None:
+        """Show the keys of a situation; nearly every poll leaves it as it was."""
+        if value != self.value or look != self._look or self._painted_width <= 0:
+            super().show(value, look)
+
     def on_click(self, event: Click) -> None:
         """Find what was clicked on."""
         if self.value is None:
