@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> int:
     with _nothing_collected():
         app = _made_app(session, arguments)
     app.stream.start(_PATIENCE_SECONDS)
-    with _traffic(session, session.machine):
+    with _traffic(session, session.machine), _listening(session.machine, app.stream.heard):
         app.run()
     return app.return_code or int(ExitStatus.DONE)
 
@@ -88,6 +88,19 @@ def _nothing_collected() -> Generator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def _listening(machine: Machine, heard: Callable[[], None]) -> Generator[None]:
+    """Poll at once whenever the machine tells of an event."""
+    from dmtui.monitor.listener import Listener  # noqa: PLC0415
+
+    listener = Listener(machine.device_mapper.wait_for_event, heard)
+    listener.start()
+    try:
+        yield
+    finally:
+        listener.stop()
 
 
 @contextmanager

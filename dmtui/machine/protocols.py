@@ -92,6 +92,16 @@ class DeviceMapper(Protocol):
         """Every mapped device, in the kernel's order."""
         ...
 
+    def wait_for_event(self, seconds: float) -> bool:
+        """Wait until a device's event counter has moved since the last such wait, no longer than so many seconds.
+
+        Returns whether one has. For one thread only, which calls it again and again.
+
+        Raises:
+            MachineError: this machine tells of no events (a kernel before 4.14).
+        """
+        ...
+
     def info(self, name: str) -> DeviceInfo:
         """State of one device."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +29,8 @@ from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, THIN_POOL, Target
 
 _CANCEL = "@cancel_deferred_remove"
+_LOOK_SECONDS = 0.12
+"""How often the store is looked at for events."""
 _FEW = 16
 """So many devices are asked for one by one."""
 
@@ -46,6 +49,7 @@ class EmulatedDeviceMapper:
         self._pools = pools
         self._waiting = waiting
         self._readings = ThinReadings()
+        self._told = (0, 0)  # of the last wait for an event: the version of the store, and all events until then
 
     def versions(self) -> Versions:
         """See `DeviceMapper.versions`; those of the kernel whose behaviour is followed."""
@@ -69,6 +73,22 @@ class EmulatedDeviceMapper:
         with clock.looking(self._store) as connection:
             rows = connection.execute("SELECT name, minor, event_nr FROM devices ORDER BY name").fetchall()
         return tuple(DeviceEntry(name, DeviceNumber(devices.DM_MAJOR, minor), nr) for name, minor, nr in rows)
+
+    def wait_for_event(self, seconds: float) -> bool:
+        """See `DeviceMapper.wait_for_event`; other processes may cause one, so the store is looked at now and then."""
+        end = time.monotonic() + seconds
+        while True:
+            version = self._store.version()
+            if version != self._told[0]:
+                with self._store.read() as connection:
+                    events = connection.execute("SELECT coalesce(sum(event_nr), 0) FROM devices").fetchone()[0]
+                before, self._told = self._told, (version, events)
+                if before[0] and events > before[1]:
+                    return True
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(left, _LOOK_SECONDS))
 
     def info(self, name: str) -> DeviceInfo:
         """See `DeviceMapper.info`."""

@@ -188,6 +188,11 @@ class Store:
             finally:
                 self._reader.execute("COMMIT")
 
+    def version(self) -> int:
+        """Another number whenever anybody has changed the store: the cheapest of all questions."""
+        with self._reading, self._explained():
+            return self._reader.execute("PRAGMA data_version").fetchone()[0]
+
     def close(self) -> None:
         """Close the database; closing twice is fine."""
         with self._writing, self._reading:

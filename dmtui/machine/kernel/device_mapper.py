@@ -54,6 +54,7 @@ class KernelDeviceMapper:
         self.deadline_seconds = deadline_seconds
         self.udev_deadline_seconds = udev_deadline_seconds
         self._control = Control()
+        self._events: Control | None = None
         self._owner = Owner("libdevmapper")
         self._flusher = Owner("device-mapper status with a commit")
         self._library: Library | None = None
@@ -63,6 +64,8 @@ class KernelDeviceMapper:
         self._owner.close()
         self._flusher.close()
         self._control.close()
+        if self._events is not None:
+            self._events.close()
 
     def versions(self) -> Versions:
         """Versions of interface, library and target."""
@@ -93,6 +96,12 @@ class KernelDeviceMapper:
     def list_devices(self) -> tuple[DeviceEntry, ...]:
         """Every mapped device, in the kernel's order."""
         return self._control.list_devices()
+
+    def wait_for_event(self, seconds: float) -> bool:
+        """Wait for a device's event; the kernel remembers for each opened node what it has told of."""
+        if self._events is None:
+            self._events = Control()
+        return self._events.wait_for_event(seconds)
 
     def info(self, name: str) -> DeviceInfo:
         """State of one device."""

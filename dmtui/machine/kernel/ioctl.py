@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import select
 
 from dmtui.machine.errors import InvalidError, MachineNotPermittedError, NoDeviceMapperError, machine_error
 from dmtui.machine.kernel import wire
@@ -63,6 +64,19 @@ class Control:
     def target_versions(self) -> dict[str, str]:
         """Version of every target type whose module is loaded."""
         return wire.read_target_versions(self._ask(wire.LIST_VERSIONS, CONTROL, "listing target types"))
+
+    def wait_for_event(self, seconds: float) -> bool:
+        """Whether a device had an event since the node was opened or the last one was told, within so many seconds.
+
+        Raises:
+            MachineError: the kernel is older than 4.14 (interface 4.37), whose node says at once that it is ready.
+        """
+        waiting = select.poll()
+        waiting.register(self._fd, select.POLLIN)
+        heard = bool(waiting.poll(seconds * 1000))
+        if heard:
+            self._ask(wire.ARM_POLL, CONTROL, "asking to be told of events")
+        return heard
 
     def list_devices(self) -> tuple[DeviceEntry, ...]:
         """Every mapped device, in the kernel's order."""

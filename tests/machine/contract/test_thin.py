@@ -189,6 +189,16 @@ def test_crossing_the_low_water_mark_is_an_event(rig, io):
     assert rig.mapper.info(pool).event_nr == 1
 
 
+def test_an_event_ends_the_wait_for_one_and_is_told_once(rig, io):
+    rig.pool(data_bytes=MIB, low_water=8)
+    thin = rig.thin(1)
+    while rig.mapper.wait_for_event(0.2):
+        pass  # those of other tests' devices
+    io.write(thin, 0, 9 * BLOCK)
+    assert rig.mapper.wait_for_event(5.0)
+    assert not rig.mapper.wait_for_event(0.5)
+
+
 def test_asked_for_together_devices_say_what_each_says_alone_and_one_that_is_missing_is_told_in_its_place(rig, io):
     pool = rig.pool()
     names = [pool, *(rig.thin(thin_id) for thin_id in range(3))]
