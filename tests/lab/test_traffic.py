@@ -196,7 +196,9 @@ def test_a_dashboard_that_only_watches_lets_nobody_write(writers, tmp_path):
 
 
 def test_a_machine_that_the_starter_has_not_populated_is_quiet(writers, tmp_path):
-    EmulatedMachine.open(tmp_path / "machine").close()
+    machine = EmulatedMachine.open(tmp_path / "machine")
+    machine.files.make_sparse_file("/somebody-s", 4096)
+    machine.close()
     assert not writers("--machine", "emulated", "--emulated-dir", str(tmp_path / "machine"))
 
 
