@@ -19,6 +19,7 @@ from dmtui.deviceset.options import parse_options
 from dmtui.deviceset.status import read_status
 from dmtui.machine.kernel import KernelMachine
 from dmtui.thinpool.errors import DmtuiError
+from tests.deviceset.troubles import reaped_when_closed
 from tests.kernel.docker import SCRATCH, Docker, containerd
 
 pytestmark = pytest.mark.kernel
@@ -61,6 +62,14 @@ class Engine:
         engine = open_engine(self.machine, self.graph, self.options, making=True)
         try:
             engine.run(make(engine.plans))
+        finally:
+            engine.close()
+
+    def reap(self) -> None:
+        """Delete what could not be deleted at once because something had it open, as the deletion worker does."""
+        engine = open_engine(self.machine, self.graph, self.options, making=True)
+        try:
+            assert all(reaped_when_closed(engine))
         finally:
             engine.close()
 
@@ -194,6 +203,7 @@ def test_the_engine_was_killed_while_it_worked_and_docker_goes_on(root, machine)
     finally:
         docker.stop()
     engine.do(start)
+    engine.reap()
     assert not any(view.record.deleted for view in engine.devices().values())
     engine.agrees()
 
