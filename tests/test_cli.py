@@ -124,6 +124,15 @@ def test_a_machine_that_was_only_asked_before_is_populated_for_the_dashboard_onc
     session.close()
 
 
+def test_a_dashboard_that_only_watches_leaves_an_empty_machine_as_it_found_it(run, empty, tmp_path):
+    assert run("pools", *empty)[0] == 0
+    words = argparse.Namespace(machine="emulated", emulated_dir=str(tmp_path / "machine"), read_only=True)
+    session = Session(words)
+    assert populate_if_fresh(session, session.machine) == ""
+    assert json.loads(run("pools", "--format", "json", *empty)[1]) == []
+    session.close()
+
+
 def test_watch_prints_a_line_a_sample(run, populated):
     status, out, _ = run(*populated, "watch", "--count", "2", "--interval", "0.1", "--format", "json")
     assert status == 0

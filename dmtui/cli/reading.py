@@ -170,11 +170,13 @@ def _ask_facts(session: Session) -> MachineFacts:
 def populate_if_fresh(session: Session, machine: Machine) -> str:
     """Give an emulated machine with nothing on it something to show; says so, and nothing where it had something.
 
-    It need not be new: whoever asked it a question before has made it, but nothing on it.
+    It need not be new: whoever asked it a question before has made it, but nothing on it. One that only watches leaves
+    what it finds.
     """
     from dmtui.machine.emulated import EmulatedMachine  # noqa: PLC0415
 
-    if isinstance(machine, EmulatedMachine) and machine.is_empty:
+    changing = not session.settings.read_only
+    if isinstance(machine, EmulatedMachine) and (machine.is_new or changing) and machine.is_empty:
         from dmtui.lab.starter import populate  # noqa: PLC0415 - it brings the whole engine
 
         with suppress(InUseError):  # another dashboard is just at it
