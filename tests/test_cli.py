@@ -163,6 +163,23 @@ def test_a_full_host_limits_what_is_available(run, populated):
     assert report["data_space"]["available"] == 2**30
 
 
+def test_a_power_cut_loses_what_was_written_in_the_last_second_and_a_reboot_does_not(run, populated):
+    for lost, how, offsets in ((False, "reboot", ("5G", "6G")), (True, "power-cut", ("7G", "8G"))):
+        run(*populated, "pool", "create")
+        run(*populated, "device", "activate", "web")
+        run(*populated, "emulator", "clock", "step", "2")
+        run(*populated, "emulator", "clock", "freeze")
+        # After a quiet second a first change is committed at once.
+        for offset in offsets:
+            assert run(*populated, "emulator", "write", "web", "--offset", offset, "--length", "1M")[0] == 0
+        before = json.loads(run(*populated, "device", "show", "web", "--format", "json")[1])["mapped"]
+        assert run(*populated, "emulator", how)[0] == 0
+        assert run(*populated, "pool", "create")[0] == 0
+        assert run(*populated, "device", "activate", "web")[0] == 0
+        after = json.loads(run(*populated, "device", "show", "web", "--format", "json")[1])["mapped"]
+        assert before - after == lost * 1024**2
+
+
 def test_after_a_reboot_there_is_no_pool(run, populated):
     assert run(*populated, "emulator", "reboot")[0] == 0
     assert run(*populated, "info")[0] == 3
@@ -414,6 +431,7 @@ def test_read_only_refuses_what_changes(run, populated):
         ["clock", "freeze"],
         ["no-space-timeout", "5"],
         ["reboot"],
+        ["power-cut"],
     ],
 )
 def test_read_only_refuses_what_would_change_the_emulated_machine(run, populated, words):

@@ -182,6 +182,12 @@ def reboot(session: Session, arguments: argparse.Namespace) -> int:
     return int(ExitStatus.DONE)
 
 
+def power_cut(session: Session, arguments: argparse.Namespace) -> int:
+    """Forget that, and what no pool has committed."""
+    changed(session).power_cut()
+    return int(ExitStatus.DONE)
+
+
 def status(session: Session, arguments: argparse.Namespace) -> int:
     """Print what the emulated machine holds; of a device that hangs, that it does."""
     machine = emulated(session, deadline_seconds=0.0)

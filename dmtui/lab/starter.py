@@ -47,6 +47,7 @@ def populate(machine: EmulatedMachine, graph_directory: str) -> Graph:
             engine.run(plans.activate(name))
             offset_bytes = written[parent]
             machine.write(devices.device(name), offset_bytes=offset_bytes, length_bytes=mib * _MIB)
+            machine.flush(devices.device(name))
             written[name] = offset_bytes + mib * _MIB
             if not active:
                 engine.run(plans.deactivate(name))

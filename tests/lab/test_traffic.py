@@ -29,7 +29,7 @@ class Populated:
 
     @property
     def line(self):
-        return self.machine.device_mapper.status(self.pool).targets[0].params
+        return self.machine.device_mapper.status_flush(self.pool).targets[0].params
 
     @property
     def data(self):

@@ -1,20 +1,22 @@
 """The emulated machine: a faithful dm-thin in user space, one machine in one directory.
 
 The floors of this package, from the ground up: `node`, `btree`, `btree_remove`, `spacemap`, `metadata` and `mapping`
-are the pure model (nothing but blocks); `unread`, `underneath`, `pool`, `messages` and `tables` are the kernel's rules
-over it; `schema`, `store`, `clock`, `kernellog`, `stored`, `poolstate`, `host`, `loop`, `devices`, `disks`, `loading`
-and `livepools` keep it all in one SQLite file; `layouts`, `ranges`, `mountoptions`, `mounted` and `filesystem_rules`
-are what file systems write, keep and refuse; `outages` and `waiting` are what fails until it is mended; `mapper`,
-`files`, `filesystems`, `thin_tools`, `programs`, `reads`, `faults`, `holders`, `leaks`, `processes` and `machine` are
-what callers see.
+are the pure model (nothing but blocks); `unread`, `underneath`, `pool`, `pool_io`, `messages` and `tables` are the
+kernel's rules over it; `schema`, `store`, `clock`, `kernellog`, `unsynced`, `stored`, `poolstate`, `host`, `loop`,
+`devices`, `disks`, `loading` and `livepools` keep it all in one SQLite file; `layouts`, `ranges`, `mountoptions`,
+`mounted` and `filesystem_rules` are what file systems write, keep and refuse; `outages` and `waiting` are what fails
+until it is mended; `mapper`, `files`, `filesystems`, `thin_tools`, `programs`, `reads`, `faults`, `holders`, `leaks`,
+`processes` and `machine` are what callers see.
 
 What a user can see of it is compared with the kernel's, operation by operation, in ``tests/machine/differential``.
 
 Simplified on purpose, where the kernel has time or content:
-    - each operation is one transaction and ends with its commit, where the kernel commits within a second; only blocks
-      dropped by a discard with passdown wait for the next commit, as they do on an idle kernel. So figures without a
-      flush are those of the last commit, and near a full pool a long run of shared overwrites may stop some blocks
-      earlier than a kernel whose tick falls into it;
+    - a pool commits by the machine's clock when something is done a second after the last such commit or later, or at
+      the first look after that; the kernel's comes up to a second later where nothing is done meanwhile. A write of
+      more than 4 GiB (65536 blocks), or that changes more than 4096 nodes, takes no time, and has commits in its middle
+      all the same. The event of low metadata is sent by the commit, the kernel's by the allocation before it;
+    - what a power cut leaves of a pool's data device is what was written, also where its mapping is lost; the host's
+      own file system loses nothing of its own;
     - a node with one reference stays in its block, the kernel moves it at each commit: counts are the same, the number
       shown for a held metadata snapshot is not;
     - writes, discards and flushes of `IoQueue` wait as in the kernel; mkfs, mounts, reads and the like never do: what

@@ -22,6 +22,8 @@ _LATEST_SECONDS = 1 << 33
 """No clock is set beyond that, in the year 2242: nanoseconds must fit into the store."""
 NO_SPACE_TIMEOUT_SECONDS = 60
 """How long writers wait for space by default (the kernel's module parameter ``no_space_timeout``)."""
+COMMIT_PERIOD = SECOND
+"""How far apart a pool's commits are that it makes by its clock (dm-thin.c, ``COMMIT_PERIOD``), in nanoseconds."""
 _TIMEOUT = "no_space_timeout"
 _SUBJECT = "the emulated machine's clock"
 _AHEAD = "clock_ahead"
@@ -57,19 +59,39 @@ def deadline(connection: sqlite3.Connection) -> int | None:
     return note(connection) + seconds * SECOND if seconds else None
 
 
-def overdue(connection: sqlite3.Connection) -> tuple[int, ...]:
-    """The pools, by the id of their metadata, whose wait for space is over; the first one first."""
-    query = "SELECT wait_until, metadata_id FROM pools WHERE wait_until IS NOT NULL ORDER BY wait_until, metadata_id"
-    waiting = connection.execute(query).fetchall()
-    moment = now(connection) if waiting else 0
-    return tuple(metadata_id for until, metadata_id in waiting if until <= moment)
+@frozen
+class Due:
+    """Pools, by the id of their metadata, for which the time has come.
+
+    Attributes:
+        commits: their open transaction is to be committed.
+        waits: their wait for space is over; the first one first.
+    """
+
+    commits: tuple[int, ...]
+    waits: tuple[int, ...]
+
+
+def due(connection: sqlite3.Connection) -> Due | None:
+    """What is due and not done yet, None for nothing."""
+    query = (
+        "SELECT wait_until, ticking, committed_at, metadata_id FROM pools"
+        " WHERE wait_until IS NOT NULL OR ticking ORDER BY wait_until, metadata_id"
+    )
+    pools = connection.execute(query).fetchall()
+    if not pools:
+        return None
+    moment = now(connection)
+    commits = tuple(pool for _, ticking, at, pool in pools if ticking and at + COMMIT_PERIOD <= moment)
+    waits = tuple(pool for until, _, _, pool in pools if until is not None and until <= moment)
+    return Due(commits, waits) if commits or waits else None
 
 
 @contextmanager
 def looking(store: Store) -> Generator[sqlite3.Connection, None, None]:
     """A view of the store in which nothing is overdue: what the clock has brought happens first, whoever looks."""
     with store.read() as connection:
-        if not overdue(connection):
+        if due(connection) is None:
             yield connection
             return
     with store.write() as connection:

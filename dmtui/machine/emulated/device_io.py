@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from collections.abc import Iterator
 
-from dmtui.machine.emulated import devices, disks, mounted
+from dmtui.machine.emulated import devices, disks, mounted, pool_io
 from dmtui.machine.emulated.host import fill, punch
 from dmtui.machine.emulated.livepools import LivePools
 from dmtui.machine.emulated.mapping import stretches
@@ -49,7 +49,7 @@ class DeviceIo:
         for target in devices.targets(connection, device.minor):
             if target.metadata_id is not None and target.thin_id is not None:
                 with self._pools.open(connection, target.metadata_id) as pool:
-                    found = pool.flush(target.thin_id)
+                    found = pool_io.flush(pool, target.thin_id)
                     if found == errno.ENOSPC and not pool.state.error_if_no_space:
                         return Held(_no_space(target.thin_id, "flush"), ((0, 0),))
                     number = number or found
@@ -160,13 +160,13 @@ class DeviceIo:
             if discard:
                 first, last = -(-begin // size), end // size
                 for piece_begin, piece_end in _discard_pieces(begin, end, size):
-                    pool.discard(thin_id, -(-piece_begin // size), piece_end // size)
+                    pool_io.discard(pool, thin_id, -(-piece_begin // size), piece_end // size)
                 changed = not pool.result and pool.state.mode.serves_messages
-                blank = changed and first == 0 and not pool.maps(thin_id, 0)
+                blank = changed and first == 0 and not pool_io.maps(pool, thin_id, 0)
             else:
                 first, last = begin // size, -(-end // size)
                 changed = True
-                pool.write(thin_id, first, last, origin_blocks=_origin_blocks(connection, target, size))
+                pool_io.write(pool, thin_id, first, last, origin_blocks=_origin_blocks(connection, target, size))
             if not pool.state.error_if_no_space:
                 left = tuple(_in_bytes(pool.unplaced, begin, end, size))
         number = pool.result

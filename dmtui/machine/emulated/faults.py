@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 
 from dmtui.machine.emulated import devices
+from dmtui.machine.emulated.disks import CommitFailedError
 from dmtui.machine.emulated.livepools import LivePools
-from dmtui.machine.emulated.pool import Pool
 from dmtui.machine.emulated.store import Store
 from dmtui.machine.emulated.stored import save_metadata
 from dmtui.machine.errors import machine_error
@@ -27,7 +26,7 @@ class Faults:
             DeviceMissingError: no such device.
             InvalidError: the device is no pool.
         """
-        self._on_pool(name, "failing a metadata operation", lambda pool: pool.operation_failed())
+        self._on_pool(name, "failing a metadata operation", CommitFailedError(readable=True))
 
     def fail_pool(self, name: str) -> None:
         """Let a pool's metadata device be unreadable: the pool fails for good, until it is activated anew.
@@ -36,7 +35,7 @@ class Faults:
             DeviceMissingError: no such device.
             InvalidError: the device is no pool.
         """
-        self._on_pool(name, "failing it", Pool.fail)
+        self._on_pool(name, "failing it", CommitFailedError(readable=False))
 
     def clear_needs_check(self, path: str) -> None:
         """What ``thin_check --clear-needs-check-flag`` does to the metadata in a file of the host.
@@ -62,10 +61,10 @@ class Faults:
             metadata.superblock.needs_check = False
             save_metadata(connection, row[0], metadata)
 
-    def _on_pool(self, name: str, doing: str, act: Callable[[Pool], None]) -> None:
+    def _on_pool(self, name: str, doing: str, failed: CommitFailedError) -> None:
         with self._store.write() as connection:
             table = devices.targets(connection, devices.find(connection, name, doing).minor)
             if not devices.is_pool(table) or table[0].metadata_id is None:
                 raise machine_error(errno.EINVAL, f"device {name}", doing)
-            with self._pools.open(connection, table[0].metadata_id) as pool:
-                act(pool)
+            with self._pools.open(connection, table[0].metadata_id):
+                raise failed

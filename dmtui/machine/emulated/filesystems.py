@@ -83,6 +83,7 @@ class EmulatedFilesystems:
             stale = self._stale(connection, place, plan)
             error = self._write(connection, dev, plan.regions)
             if not error:
+                self._io.sync(connection, dev)
                 entries = {"lost+found": Entry(True, 0o700)} if kind == "ext4" else {}
                 made = Filesystem(kind, _new_uuid(connection), size_bytes, size_bytes, 0, entries, stale)
                 mounted.put_filesystem(connection, place, made)
@@ -273,6 +274,7 @@ class EmulatedFilesystems:
         error = self._write(connection, dev, [*journal, *regions])
         grown = mounted.held_blocks(connection, place) - before
         if not error:
+            self._io.sync(connection, dev)  # what is in the log is on disk
             left = mounted.filesystem_on(connection, dev)
             mounted.put_filesystem(connection, place, replace(made, stale=left.stale if left else ()))
         mounted.count_own_blocks(connection, place, grown)

@@ -11,10 +11,11 @@ from dmtui.machine.emulated import clock, devices, disks, kernellog
 from dmtui.machine.emulated.host import charge_metadata, fill, punch
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
 from dmtui.machine.emulated.pool import Pool
-from dmtui.machine.emulated.poolstate import Mode, load_state, save_state
-from dmtui.machine.emulated.stored import StoredNodes, load_metadata, save_metadata
+from dmtui.machine.emulated.poolstate import Mode, PoolState, load_state, save_state
+from dmtui.machine.emulated.stored import StoredNodes, has_changed, keep_committed, load_metadata, save_metadata
 from dmtui.machine.emulated.underneath import Host
 from dmtui.machine.emulated.unread import Reach
+from dmtui.machine.emulated.unsynced import Unsynced
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN_POOL, PoolTable
 from dmtui.thinpool.units import MAX_METADATA_BLOCKS, METADATA_BLOCK_BYTES, METADATA_BLOCK_SECTORS, SECTOR_BYTES
@@ -52,19 +53,18 @@ class LivePools:
         assert state is not None  # noqa: S101 - an active pool has its row
         metadata = self.metadata(connection, metadata_id)
         nodes = metadata.blocks.nodes
-        relieve = nodes.relieve if isinstance(nodes, StoredNodes) else _nothing
         host = _host(connection, metadata_id, minor)
         number = str(DeviceNumber(devices.DM_MAJOR, minor))
-        pool = Pool(metadata, state, host, relieve, lambda: clock.deadline(connection), number=number)
+        pool = Pool(metadata, state, host, deadline=lambda: clock.deadline(connection), number=number)
+        pool.now = lambda: clock.now(connection)
+        opened = state.open
+        pool.is_heavy = lambda: isinstance(nodes, StoredNodes) and nodes.has_too_many_changed
+        pool.checkpoint = lambda: _checkpoint(connection, metadata_id, pool)
         connection.execute("SAVEPOINT pool")
         try:
             yield pool
         except (MetadataFullError, disks.CommitFailedError) as failed:
-            # The open transaction is thrown away; what was committed before stays.
-            pool.note_mapped()
-            connection.execute("ROLLBACK TO pool")
-            self._kept.pop(metadata_id, None)
-            pool.metadata = self.metadata(connection, metadata_id)
+            self._take_back(connection, metadata_id, pool, opened)
             if isinstance(failed, MetadataFullError):
                 pool.said.append("device-mapper: space map metadata: unable to allocate new metadata block")
                 pool.operation_failed(errno.ENOSPC)
@@ -75,16 +75,47 @@ class LivePools:
                 pool.fail()
         if not self._save(connection, metadata_id, minor, pool):
             # The host has no room for the metadata file to grow: the commit could not be written.
-            connection.execute("ROLLBACK TO pool")
-            self._kept.pop(metadata_id, None)
-            pool.metadata = self.metadata(connection, metadata_id)
+            self._take_back(connection, metadata_id, pool, opened)
             pool.operation_failed()
             self._save(connection, metadata_id, minor, pool)
         connection.execute("RELEASE pool")
 
+    def _take_back(self, connection: sqlite3.Connection, metadata_id: int, pool: Pool, opened: bool) -> None:
+        """Throw the open transaction away, with what the kernel has not committed yet; what it has stays.
+
+        `opened` is whether there was something of that as the operation began.
+        """
+        pool.note_mapped()
+        connection.execute("ROLLBACK TO pool")
+        pool.state.open = opened
+        self.lose_unsynced(connection, metadata_id, pool.state)
+        self._kept.pop(metadata_id, None)
+        pool.metadata = self.metadata(connection, metadata_id)
+
+    def lose_unsynced(self, connection: sqlite3.Connection, metadata_id: int, state: PoolState) -> None:
+        """Take back what the kernel has not committed."""
+        if state.open:
+            Unsynced(connection, metadata_id).take_back()
+            self._kept.pop(metadata_id, None)
+            state.open = False
+
+    def lose_all_unsynced(self, connection: sqlite3.Connection) -> None:
+        """Take back of each pool what the kernel has not committed, as a power cut does."""
+        query = "SELECT metadata_id, minor FROM pools WHERE open"
+        for metadata_id, minor in connection.execute(query).fetchall():
+            state = load_state(connection, metadata_id)
+            assert state is not None  # noqa: S101 - it is there
+            self.lose_unsynced(connection, metadata_id, state)
+            save_state(connection, metadata_id, minor, state)
+
     def _save(self, connection: sqlite3.Connection, metadata_id: int, minor: int, pool: Pool) -> bool:
         """Write back what changed; False when the host has no room for the metadata."""
+        if pool.synced:
+            _end_unsynced(connection, metadata_id, pool.state)
+        elif has_changed(pool.metadata) and not pool.aborted:
+            _keep_committed(connection, metadata_id, pool)
         save_metadata(connection, metadata_id, pool.metadata)
+        pool.state.ticking = bool(pool.metadata.changed_thins) and pool.state.mode.serves_messages
         save_state(connection, metadata_id, minor, pool.state)
         inode = connection.execute("SELECT inode FROM metadata WHERE id = ?", (metadata_id,)).fetchone()[0]
         size_bytes = pool.metadata.blocks.space.state.used_blocks * METADATA_BLOCK_BYTES
@@ -128,12 +159,17 @@ class LivePools:
                 pool.suspend()
 
     def catch_up(self, connection: sqlite3.Connection) -> bool:
-        """Do what the clock has brought, waits for space that are over; returns whether there was any."""
-        overdue = clock.overdue(connection)
-        for metadata_id in overdue:
+        """Do what the clock has brought, commits and the end of waits for space; returns whether there was any."""
+        due = clock.due(connection)
+        if due is None:
+            return False
+        for metadata_id in due.commits:
+            with self.open(connection, metadata_id) as pool:
+                pool.commit_by_clock()
+        for metadata_id in due.waits:
             with self.open(connection, metadata_id) as pool:
                 pool.end_wait()
-        return bool(overdue)
+        return True
 
     def resume(self, connection: sqlite3.Connection, minor: int, *, swapped: bool) -> int:
         """Bring a pool under its live table; returns 0 or the errno with which its resume fails."""
@@ -160,8 +196,27 @@ class LivePools:
         return errno.ENOSPC if pool.ran_full else 0
 
 
-def _nothing() -> None:
-    """A pool whose nodes are all in memory needs no relief."""
+def _checkpoint(connection: sqlite3.Connection, metadata_id: int, pool: Pool) -> None:
+    """Make what was changed and committed so far the kernel's last commit, in the middle of an operation."""
+    if pool.synced:
+        _end_unsynced(connection, metadata_id, pool.state)
+        save_metadata(connection, metadata_id, pool.metadata)
+        pool.synced = False
+
+
+def _end_unsynced(connection: sqlite3.Connection, metadata_id: int, state: PoolState) -> None:
+    if state.open:
+        Unsynced(connection, metadata_id).end()
+        state.open = False
+
+
+def _keep_committed(connection: sqlite3.Connection, metadata_id: int, pool: Pool) -> None:
+    """Keep what is committed of what is about to be saved, for a power cut or a commit that fails."""
+    unsynced = Unsynced(connection, metadata_id)
+    if not pool.state.open:
+        unsynced.begin()
+        pool.state.open = True
+    keep_committed(unsynced, pool.metadata)
 
 
 def _discard(connection: sqlite3.Connection, table: PoolTable, data_dev: DeviceNumber) -> str:

@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from dmtui.machine.emulated import devices, disks
+from dmtui.machine.emulated import clock, devices, disks
 from dmtui.machine.emulated.devices import DM_MAJOR, Device, LoadedTarget
 from dmtui.machine.emulated.metadata import PoolMetadata
 from dmtui.machine.emulated.poolstate import PoolState, load_state, metadata_mark_blocks, save_state
@@ -165,7 +165,7 @@ def _pool_object(loading: Loading, words: PoolWords, metadata_dev: DeviceNumber,
         if pool.superblock.block_sectors != words.block_sectors:
             raise RefusedError(errno.EINVAL, "Error creating metadata object")
         pool.data.state.cursor = 0
-        state = PoolState()
+        state = PoolState(committed_at=clock.note(connection))
     state.metadata_mark_blocks = metadata_mark_blocks(size_blocks)
     save_state(connection, metadata_id, minor, state)
     return metadata_id

@@ -197,11 +197,22 @@ class EmulatedMachine:
             set_free_bytes(connection, free_bytes)
 
     def reboot(self) -> None:
-        """Start the machine anew: mapped devices and loop bindings are gone, files and pool metadata stay.
+        """Start the machine anew, in order: mapped devices and loop bindings are gone, files and pool metadata stay."""
+        self._start_anew(power_cut=False)
 
-        What was not committed is lost, as after a power cut; the emulated machine commits with each operation.
+    def power_cut(self) -> None:
+        """Start the machine anew without having shut it down: what no pool has committed is lost with the rest.
+
+        That are writes to new or shared blocks, and discards, of the last second, unless a flush (fsync) of a device
+        that has changed, a message to the pool, a status with a flush or a suspend came after them. The blocks
+        written are free again, or shared as before. Space that a loop file got for them it keeps.
         """
+        self._start_anew(power_cut=True)
+
+    def _start_anew(self, *, power_cut: bool) -> None:
         with self._store.write() as connection:
+            if power_cut:
+                self._pools.lose_all_unsynced(connection)
             boot(connection)
             for table in ("uses", "targets", "mounts", "queued_io"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours

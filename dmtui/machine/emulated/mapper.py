@@ -108,7 +108,7 @@ class EmulatedDeviceMapper:
         with self._store.read() as connection:
             device = devices.find(connection, name, "reading its status")
             table = devices.targets(connection, device.minor)
-            if not (devices.is_pool(table) and clock.overdue(connection)):
+            if not (devices.is_pool(table) and clock.due(connection)):
                 return _status(connection, device, table)
         with clock.looking(self._store) as connection:
             return _status(connection, devices.find(connection, name, "reading its status"), table)

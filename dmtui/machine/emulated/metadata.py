@@ -191,14 +191,23 @@ class PoolMetadata:
 
     @property
     def metadata_free_blocks(self) -> int:
-        """Metadata blocks free beyond the reserve, as the kernel's own checks see them."""
+        """Metadata blocks free beyond the reserve, as the kernel's own checks and its status lines see them.
+
+        What the open transaction has taken is not free, what it has dropped not yet.
+        """
         reserve = metadata_reserve_blocks(self.metadata_total_blocks)
-        return max(0, self.blocks.space.free_blocks - reserve)
+        return max(0, self.blocks.free_before - self._taken() - reserve)
 
     @property
     def metadata_used_blocks(self) -> int:
         """Metadata blocks in use as the status line prints them, with the reserve."""
         return self.metadata_total_blocks - self.metadata_free_blocks
+
+    def _taken(self) -> int:
+        """Metadata blocks which the kernel has allocated in the open transaction so far, for copies or anew."""
+        others = len(self.blocks.fresh) + len(self.blocks.copied) + len(self.data.touched_bitmaps)
+        own = len(self.blocks.space.touched_bitmaps)
+        return others + (own or 1) if others or own else 0  # some block was copied, so some counter changed
 
     def transaction_allocations(self) -> int:
         """Metadata blocks which the kernel allocates in the open transaction, copies of changed blocks included.
@@ -220,8 +229,7 @@ class PoolMetadata:
         Raises:
             MetadataFullError: a block of them did not.
         """
-        taken = len(self.blocks.fresh) + len(self.blocks.copied) + len(self.data.touched_bitmaps)
-        if taken + (len(self.blocks.space.touched_bitmaps) or 1) > self.blocks.free_before:
+        if self._taken() > self.blocks.free_before:
             raise MetadataFullError
 
     def format(self) -> None:

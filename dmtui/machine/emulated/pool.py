@@ -1,8 +1,6 @@
-"""A live thin pool: its modes, its events, its messages' effects, and the I/O of its thins.
+"""A live thin pool: its modes, its events, its commits, and what follows when one fails.
 
-The rules are the kernel's (dm-thin.c, as the reference tells them). Every write, discard and message is followed by
-the commit that the kernel would do within a second, except that blocks dropped by a discard with passdown wait for
-the next commit, as in the kernel.
+The rules are the kernel's (dm-thin.c, as the reference tells them).
 """
 
 from __future__ import annotations
@@ -10,30 +8,12 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
 
+from dmtui.machine.emulated.clock import COMMIT_PERIOD
 from dmtui.machine.emulated.disks import CommitFailedError
-from dmtui.machine.emulated.mapping import Stretch, map_run, remap_run, stretches, unmap
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
 from dmtui.machine.emulated.poolstate import Mode, PoolState
 from dmtui.machine.emulated.underneath import Host
-
-
-class _Turn(IntEnum):
-    """When the kernel is through with a piece of a write: mapped already, mapped by its worker, copied before that."""
-
-    AT_ONCE = 0
-    DEFERRED = 1
-    COPIED = 2
-
-
-class _NoBlockError(Exception):
-    """There is no data block to be had for a block of a thin and those after it; carries the errno."""
-
-    def __init__(self, number: int, begin: int) -> None:
-        self.number = number
-        self.begin = begin
-        super().__init__(number, begin)
 
 
 @dataclass(slots=True)
@@ -42,11 +22,15 @@ class Pool:
 
     Attributes:
         deadline: when a wait for space that begins now is over; None where it lasts for ever.
+        now: what the machine's clock shows, in nanoseconds since the epoch.
         events: events raised meanwhile.
         aborted: the open transaction was thrown away.
         result: errno of the input or output, known before the commit that follows it.
         unplaced: (first, end) of the thin's blocks that wait for space.
         mapped: blocks mapped of each thin that the open transaction has changed.
+        is_heavy: whether so much has changed that it had better be written in the middle of an operation.
+        checkpoint: makes what was changed and committed so far the kernel's last commit, in the middle of an operation.
+        synced: the kernel has committed, too, and nothing was changed since (see `unsynced`).
         details_written: the commit that failed had the details of the changed thins written.
         ran_full: that happened in the middle of a message or of growing, which therefore failed.
         number: of its device, as the kernel's log names it.
@@ -56,10 +40,13 @@ class Pool:
     metadata: PoolMetadata
     state: PoolState
     host: Host
-    relieve: Callable[[], None] = lambda: None
+    is_heavy: Callable[[], bool] = lambda: False
+    checkpoint: Callable[[], None] = lambda: None
     deadline: Callable[[], int | None] = lambda: None
+    now: Callable[[], int] = lambda: 0
     events: int = 0
     aborted: bool = False
+    synced: bool = False
     details_written: bool = False
     ran_full: bool = False
     result: int = 0
@@ -106,7 +93,7 @@ class Pool:
         self.state.in_service = True
         return readable
 
-    def _use(self) -> None:
+    def use_for_io(self) -> None:
         """Put it in service for input or output, whose end it is where the metadata cannot be read."""
         if not self.use():
             self.result = errno.EIO
@@ -128,6 +115,21 @@ class Pool:
             self.set_mode(Mode.OUT_OF_METADATA_SPACE)
         if self.state.mode is Mode.OUT_OF_DATA_SPACE and self.metadata.data.free_blocks:
             self.set_mode(Mode.WRITE)
+        self.synced = True
+
+    def commit_by_clock(self) -> None:
+        """Commit if a thin has changed and the last such commit is long enough ago: as the pool's worker does.
+
+        Its worker looks whenever it has done something, and every second.
+        """
+        if self.metadata.changed_thins and self.now() - self.state.committed_at >= COMMIT_PERIOD:
+            self.commit()
+            self.state.committed_at = self.now()
+
+    def commit_now(self) -> None:
+        """Commit in the middle of an operation."""
+        self.commit()
+        self.checkpoint()
 
     def _write_transaction(self) -> None:
         self.note_mapped()
@@ -186,176 +188,12 @@ class Pool:
         self.set_mode(Mode.FAIL)
         self.say("failed to set 'needs_check' flag in metadata")
 
-    def write(self, thin_id: int, begin: int, end: int, *, origin_blocks: int = 0) -> None:
-        """Write the blocks ``begin <= block < end`` of a thin in order; `result` is 0 or an errno, but for what waits.
-
-        The kernel cuts a write at the blocks and goes on after one that fails; the error that comes last stays.
-        The first `origin_blocks` of the thin are those that an external origin reaches into: they are copied from it.
-        """
-        self.result = errno.EIO
-        if self.state.mode is Mode.FAIL or not self._finds(thin_id):
-            return  # of a thin that went with its transaction not even the root is left
-        failed: dict[_Turn, int] = {}
-        for stretch in list(stretches(self.metadata, thin_id, begin, end)):
-            try:
-                if stretch.data_block is None:
-                    self._provision(thin_id, stretch, origin_blocks, failed)
-                elif stretch.shared:
-                    self._break_sharing(thin_id, stretch, failed)
-                elif self.host.fill(stretch.data_block, stretch.count) < stretch.count:
-                    failed[_Turn.AT_ONCE] = errno.EIO
-            except _NoBlockError as error:
-                if error.number == errno.ENOSPC and not self.state.error_if_no_space:
-                    self.unplaced.append((error.begin, stretch.begin + stretch.count))
-                else:
-                    failed[_Turn.DEFERRED] = error.number
-        if _Turn.COPIED in failed and self.state.mode is Mode.OUT_OF_DATA_SPACE:
-            failed[_Turn.COPIED] = errno.ENOSPC  # the kernel looks at the pool, not at what happened
-        self.result = failed[max(failed)] if failed else 0
-        self._commit_changes()
-
-    def _finds(self, thin_id: int) -> bool:
-        return thin_id in self.metadata.thins and self.host.reach.has_mappings(thin_id)
-
-    def _commit_changes(self) -> None:
-        if self.metadata.changed_thins:
-            self.commit()
-
-    def _provision(self, thin_id: int, stretch: Stretch, origin_blocks: int, failed: dict[_Turn, int]) -> None:
-        begin, end = stretch.begin, stretch.begin + stretch.count
-        while begin < end:
-            copied = begin < origin_blocks
-            data_block, got, filled = self._allocate(begin, min(end, origin_blocks) if copied else end)
-            # What is zeroed or copied first is mapped only then, and its block lost where that fails.
-            turn = _Turn.COPIED if copied or self.host.zeroes else _Turn.DEFERRED
-            mapped = filled if turn is _Turn.COPIED else got
-            if mapped:
-                map_run(self.metadata, thin_id, begin, data_block, mapped)
-            self._lose(data_block + mapped, got - mapped)
-            self.metadata.check_room()
-            self._check_low_water(self.metadata.data.free_blocks + 1)
-            if filled < got:
-                failed[turn] = errno.EIO
-            self._pause(got, end - begin)
-            begin += got
-
-    def _break_sharing(self, thin_id: int, stretch: Stretch, failed: dict[_Turn, int]) -> None:
-        begin, end = stretch.begin, stretch.begin + stretch.count
-        while begin < end:
-            data_block, got, filled = self._allocate(begin, end)
-            fewest = (
-                remap_run(self.metadata, thin_id, begin, data_block, filled)
-                if filled
-                else self.metadata.data.free_blocks + 1
-            )
-            self._lose(data_block + filled, got - filled)
-            self.metadata.check_room()
-            self._check_low_water(fewest)
-            if filled < got:
-                failed[_Turn.COPIED] = errno.EIO
-            self._pause(got, end - begin)
-            begin += got
-
-    def _lose(self, first: int, count: int) -> None:
-        """Blocks that were taken for nothing stay taken, unless the commit cannot be made that would keep them so."""
-        try:
-            if count:
-                self.host.check_commit()
-        except CommitFailedError:
-            for block in range(first, first + count):
-                self.metadata.data.dec(block)
-
-    def _pause(self, got: int, wanted: int) -> None:
-        """Between the pieces of a write: a long one lasts, and the kernel's tick commits in the middle of it."""
-        if got < wanted and got == _PIECE_BLOCKS:
-            self.commit()
-        self.relieve()
-
-    def _allocate(self, begin: int, end: int) -> tuple[int, int, int]:
-        """Allocate data blocks side by side for blocks of a thin, in the kernel's order of checks.
-
-        Returns the first, how many, and how many of them from the first on have space under them and can be written.
-        """
-        if self.state.mode is not Mode.WRITE:
-            raise _NoBlockError(errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO, begin)
-        data = self.metadata.data
-        self._check_low_water(data.free_blocks)
-        if not data.free_blocks:
-            self.commit()
-        self._use()
-        found = data.allocate(min(end - begin, _PIECE_BLOCKS)) if data.free_blocks else None
-        if found is None:
-            if self.state.mode is Mode.WRITE:
-                self.set_mode(Mode.OUT_OF_DATA_SPACE)
-            raise _NoBlockError(errno.ENOSPC, begin)
-        filled = self.host.fill(*found)
-        if not self.metadata.metadata_free_blocks:
-            self.commit()
-        return (*found, filled)
-
-    def _check_low_water(self, free_blocks: int) -> None:
+    def check_low_water(self, free_blocks: int) -> None:
+        """Send the event of low data, once until the next resume, where no more blocks than its mark are free."""
         if free_blocks <= self.state.low_water_blocks and not self.state.low_water_triggered:
             self.state.low_water_triggered = True
             self.events += 1
             self.say("reached low water mark for data device: sending event.")
-
-    def flush(self, thin_id: int) -> int:
-        """Flush a thin (fsync); returns 0 or an errno.
-
-        The kernel looks a flush up as if it touched block 0: where that would need a block, it fails like a write.
-        """
-        if not self.host.reach.has_mappings(thin_id):
-            return errno.EIO
-        if self.state.mode is Mode.WRITE:
-            self._commit_changes()
-            return 0
-        if not self._finds(thin_id):
-            return errno.EIO
-        if self.state.mode is not Mode.FAIL and self.maps(thin_id, 0):
-            return 0
-        return errno.ENOSPC if self.state.mode is Mode.OUT_OF_DATA_SPACE else errno.EIO
-
-    def discard(self, thin_id: int, begin: int, end: int) -> None:
-        """Unmap whole blocks of a thin; `result` is 0 or an errno. A pool that takes no changes ignores it."""
-        self.result = errno.EOPNOTSUPP if self.state.discard == "ignore_discard" else 0
-        if self.state.mode is Mode.FAIL:
-            self.result = errno.EIO
-        if self.result or begin >= end or not self.state.mode.serves_messages:
-            return
-        if self.state.discard == "no_discard_passdown":
-            self._use()
-            unmap(self.metadata, thin_id, begin, end)
-            self._commit_changes()
-            return
-        if not self.host.reach.has_mappings(thin_id):
-            return  # the kernel takes it that there is nothing to be discarded
-        runs = [run for run in stretches(self.metadata, thin_id, begin, end) if run.data_block is not None]
-        data = self.metadata.data
-        for run in runs:
-            assert run.data_block is not None  # noqa: S101 - filtered above
-            self._use()
-            unmap(self.metadata, thin_id, run.begin, run.begin + run.count)
-            # The kernel holds the blocks while the discard goes down, so that nobody takes them meanwhile.
-            for block in range(run.data_block, run.data_block + run.count):
-                data.inc(block)
-        self._commit_changes()
-        for run in runs:
-            assert run.data_block is not None  # noqa: S101 - filtered above
-            self._pass_down(run.data_block, run.count)
-
-    def _pass_down(self, first: int, count: int) -> None:
-        data = self.metadata.data
-        begin = first
-        for block in range(first, first + count):
-            data.dec(block)
-            if data.count(block):
-                self.host.punch(begin, block - begin)
-                begin = block + 1
-        self.host.punch(begin, first + count - begin)
-
-    def maps(self, thin_id: int, block: int) -> bool:
-        """Whether a block of a thin is mapped."""
-        return next(stretches(self.metadata, thin_id, block, block + 1)).data_block is not None
 
     def resume(self, data_blocks: int, metadata_blocks: int, table_mode: Mode | None) -> int:
         """Take over the live table's sizes; returns 0 or the errno with which the resume fails.
@@ -394,7 +232,3 @@ class Pool:
         if grown:
             self.commit()
         return 0
-
-
-_PIECE_BLOCKS = 1 << 16
-"""Data blocks taken at once at the most, so that one huge write stays bounded in memory."""

@@ -52,6 +52,10 @@ class PoolState:
         wait_until: when writes that wait for space fail, by the machine's clock (nanoseconds since the epoch); None
             while none does, or for ever.
         in_service: something has used the pool object, be it in vain: only then do its commits write anything.
+        open: something has changed that is not committed yet. See `unsynced`.
+        ticking: a thin has, so that the pool's clock will bring a commit.
+        committed_at: when the pool committed last by its clock, or for a flush, or was made (nanoseconds since the
+            epoch, by the machine's clock); other commits do not count.
         lost: what thins counted as mapped in a transaction that was thrown away: the kernel goes on showing that.
     """
 
@@ -65,6 +69,9 @@ class PoolState:
     discard: str = "discard_passdown"
     wait_until: int | None = None
     in_service: bool = False
+    open: bool = False
+    ticking: bool = False
+    committed_at: int = 0
     lost: dict[int, int] = field(default_factory=dict[int, int])
 
 
@@ -77,13 +84,28 @@ def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | 
     """The pool object over a metadata device, None while no table holds it."""
     row = connection.execute(
         "SELECT mode, error_if_no_space, requested, low_water_triggered, low_water_blocks,"
-        " metadata_mark, metadata_seen_free, discard, wait_until, in_service, lost"
+        " metadata_mark, metadata_seen_free, discard, wait_until, in_service, open, ticking, committed_at, lost"
         " FROM pools WHERE metadata_id = ?",
         (metadata_id,),
     ).fetchone()
     if row is None:
         return None
-    mode, error, requested, triggered, low_water, mark, seen, discard, wait_until, in_service, lost = row
+    (
+        mode,
+        error,
+        requested,
+        triggered,
+        low_water,
+        mark,
+        seen,
+        discard,
+        wait_until,
+        in_service,
+        is_open,
+        ticking,
+        at,
+        lost,
+    ) = row
     return PoolState(
         Mode[mode],
         bool(error),
@@ -95,6 +117,9 @@ def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | 
         discard,
         wait_until,
         bool(in_service),
+        bool(is_open),
+        bool(ticking),
+        at,
         {int(thin_id): mapped for thin_id, mapped in json.loads(lost).items()},
     )
 
@@ -102,7 +127,7 @@ def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | 
 def save_state(connection: sqlite3.Connection, metadata_id: int, minor: int, state: PoolState) -> None:
     """Keep the pool object."""
     connection.execute(
-        "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             metadata_id,
             minor,
@@ -117,5 +142,8 @@ def save_state(connection: sqlite3.Connection, metadata_id: int, minor: int, sta
             json.dumps(state.lost),
             state.wait_until,
             state.in_service,
+            state.open,
+            state.ticking,
+            state.committed_at,
         ),
     )

@@ -61,13 +61,16 @@ def in_turn(connection: sqlite3.Connection) -> list[QueuedIo]:
     Of one device by place, but what was set aside by its turn.
     Source: ``active_thins`` and the sorting of what is deferred (dm-thin.c).
     """
+    waits = waiting(connection, by="turn, number")
+    if len(waits) < 2:
+        return waits  # mostly there is nothing, and the question after all tables is dear
     query = "SELECT minor, min(rowid) FROM uses WHERE live = 1 GROUP BY minor"
     loaded: dict[int, int] = dict(connection.execute(query).fetchall())
 
     def place(io: QueuedIo) -> tuple[int, bool, tuple[Range, ...]]:
         return loaded.get(io.minor, 0), not io.aside, () if io.aside else io.ranges
 
-    return sorted(waiting(connection, by="turn, number"), key=place)
+    return sorted(waits, key=place)
 
 
 def set_aside(connection: sqlite3.Connection, minor: int) -> None:

@@ -159,7 +159,25 @@ ALTER TABLE queued_io ADD COLUMN aside INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE targets ADD COLUMN origin_sectors INTEGER;
 """
 
-_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH, _TENTH, _ELEVENTH)
+_TWELFTH = """
+ALTER TABLE pools ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pools ADD COLUMN ticking INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pools ADD COLUMN committed_at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE before_metadata (
+    id INTEGER PRIMARY KEY, state TEXT NOT NULL, used_metadata INTEGER NOT NULL, total_metadata INTEGER NOT NULL,
+    used_data INTEGER NOT NULL, total_data INTEGER NOT NULL, transaction_id TEXT NOT NULL, held_block INTEGER NOT NULL,
+    needs_check INTEGER NOT NULL, taken TEXT);
+CREATE TABLE before_nodes (id INTEGER PRIMARY KEY, node BLOB);
+CREATE TABLE before_bitmaps (
+    metadata_id INTEGER NOT NULL, space TEXT NOT NULL, bitmap INTEGER NOT NULL, counters BLOB,
+    PRIMARY KEY (metadata_id, space, bitmap));
+CREATE TABLE before_thins (
+    metadata_id INTEGER NOT NULL, thin_id INTEGER NOT NULL, mapped INTEGER NOT NULL, highest INTEGER NOT NULL,
+    transaction_id TEXT NOT NULL, creation_time INTEGER NOT NULL, snapshotted_time INTEGER NOT NULL,
+    PRIMARY KEY (metadata_id, thin_id)) WITHOUT ROWID;
+"""
+
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH, _TENTH, _ELEVENTH, _TWELFTH)
 SCHEMA_VERSION = len(_STEPS)
 
 

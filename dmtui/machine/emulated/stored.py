@@ -12,12 +12,12 @@ from typing import Any
 from dmtui.machine.emulated.metadata import NodeBlocks, PoolMetadata, Superblock, ThinDetails
 from dmtui.machine.emulated.node import Node
 from dmtui.machine.emulated.spacemap import COUNTERS_PER_BITMAP, SpaceMap, SpaceMapState
+from dmtui.machine.emulated.unsynced import ID_SHIFT, Unsynced
 
 _KEPT_NODES = 8192
 """Nodes kept in memory between operations (some 32 MiB at the most)."""
 _UNWRITTEN_NODES = 4096
 """Changed nodes after which they are written in the middle of an operation, to bound memory."""
-_ID_SHIFT = 32
 
 
 class StoredNodes(MutableMapping[int, Node]):
@@ -25,7 +25,7 @@ class StoredNodes(MutableMapping[int, Node]):
 
     def __init__(self, connection: sqlite3.Connection, metadata_id: int) -> None:
         self._connection = connection
-        self._base = metadata_id << _ID_SHIFT
+        self._base = metadata_id << ID_SHIFT
         self._kept: dict[int, Node] = {}
         self._changed: set[int] = set()
         self._dropped: set[int] = set()
@@ -56,12 +56,22 @@ class StoredNodes(MutableMapping[int, Node]):
 
     def __iter__(self) -> Iterator[int]:
         self.save()
-        end = self._base + (1 << _ID_SHIFT)
+        end = self._base + (1 << ID_SHIFT)
         rows = self._connection.execute("SELECT id FROM nodes WHERE id >= ? AND id < ?", (self._base, end))
         return iter([row[0] - self._base for row in rows])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @property
+    def changed(self) -> list[int]:
+        """Numbers in the store of the nodes that differ from it."""
+        return [self._base + block for block in self._changed | self._dropped]
+
+    @property
+    def has_too_many_changed(self) -> bool:
+        """Whether so many nodes have changed that they had better be written in the middle of an operation."""
+        return len(self._changed) > _UNWRITTEN_NODES
 
     def save(self) -> None:
         """Write what changed to the database."""
@@ -73,9 +83,7 @@ class StoredNodes(MutableMapping[int, Node]):
         self._dropped.clear()
 
     def relieve(self) -> None:
-        """Write and forget when too much is kept; only between two changes, when nobody holds a node."""
-        if len(self._changed) > _UNWRITTEN_NODES:
-            self.save()
+        """Forget when too much is kept; only between two changes, when nobody holds a node."""
         if len(self._kept) > _KEPT_NODES and not self._changed:
             self._kept.clear()
 
@@ -118,6 +126,11 @@ class StoredThins(MutableMapping[int, ThinDetails]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    @property
+    def changed(self) -> set[int]:
+        """Ids of the thins whose details differ from the store's."""
+        return self._changed
+
     def save(self) -> None:
         """Write what changed to the database."""
         for thin_id in self._changed:
@@ -147,8 +160,9 @@ def _load_counters(connection: sqlite3.Connection, metadata_id: int, space: str,
 
 def load_metadata(connection: sqlite3.Connection, metadata_id: int) -> PoolMetadata:
     """Load a pool's metadata; its nodes follow when they are needed."""
-    row = connection.execute("SELECT state FROM metadata WHERE id = ?", (metadata_id,)).fetchone()
-    state = json.loads(row[0])
+    query = "SELECT m.state, taken FROM metadata m LEFT JOIN before_metadata USING (id) WHERE id = ?"
+    state, taken = connection.execute(query, (metadata_id,)).fetchone()
+    state = json.loads(state)
     spaces = {name: SpaceMapState(**state[name]) for name in ("metadata", "data")}
     counters = {
         name: _load_counters(connection, metadata_id, name, space.total_blocks) for name, space in spaces.items()
@@ -159,6 +173,10 @@ def load_metadata(connection: sqlite3.Connection, metadata_id: int) -> PoolMetad
     )
     data = SpaceMap(spaces["data"], counters["data"], reuse_at_once=False)
     thins = StoredThins(connection, metadata_id)
+    if taken is not None:
+        fresh, copied, of_data, own, blocks.used_before, blocks.free_before = json.loads(taken)
+        blocks.fresh, blocks.copied = set(fresh), set(copied)
+        data.touched_bitmaps, blocks.space.touched_bitmaps = set(of_data), set(own)
     return PoolMetadata(Superblock(**state["superblock"]), blocks, data, thins, set(state["changed"]))
 
 
@@ -181,6 +199,30 @@ def new_metadata(
     return metadata_id, pool
 
 
+def keep_committed(unsynced: Unsynced, pool: PoolMetadata) -> None:
+    """Keep what is committed of what is about to be written back, and what the open transaction has taken so far."""
+    nodes, thins = pool.blocks.nodes, pool.thins
+    if isinstance(nodes, StoredNodes) and isinstance(thins, StoredThins):
+        unsynced.keep_nodes(nodes.changed)
+        unsynced.keep_thins(thins.changed)
+    for name, space in _spaces(pool):
+        unsynced.keep_bitmaps(name, space.changed_bitmaps)
+    blocks = pool.blocks
+    taken = (blocks.fresh, blocks.copied, pool.data.touched_bitmaps, blocks.space.touched_bitmaps)
+    unsynced.keep_taken(json.dumps([*map(sorted, taken), blocks.used_before, blocks.free_before]))
+
+
+def has_changed(pool: PoolMetadata) -> bool:
+    """Whether there is anything of blocks to be written back."""
+    nodes = pool.blocks.nodes
+    changed_nodes = isinstance(nodes, StoredNodes) and bool(nodes.changed)
+    return changed_nodes or any(space.changed_bitmaps for _, space in _spaces(pool))
+
+
+def _spaces(pool: PoolMetadata) -> tuple[tuple[str, SpaceMap], ...]:
+    return (("metadata", pool.blocks.space), ("data", pool.data))
+
+
 def save_metadata(connection: sqlite3.Connection, metadata_id: int, pool: PoolMetadata) -> None:
     """Write back what an operation changed."""
     for part in (pool.blocks.nodes, pool.thins):
@@ -188,7 +230,7 @@ def save_metadata(connection: sqlite3.Connection, metadata_id: int, pool: PoolMe
             part.save()
     if isinstance(pool.blocks.nodes, StoredNodes):
         pool.blocks.nodes.relieve()
-    for name, space in (("metadata", pool.blocks.space), ("data", pool.data)):
+    for name, space in _spaces(pool):
         rows = [
             (metadata_id, name, bitmap, zlib.compress(_bitmap(space, bitmap), 1)) for bitmap in space.changed_bitmaps
         ]
@@ -224,8 +266,9 @@ def _bitmap(space: SpaceMap, bitmap: int) -> bytes:
 
 def drop_metadata(connection: sqlite3.Connection, metadata_id: int) -> None:
     """Forget the metadata of a file that is gone."""
-    base = metadata_id << _ID_SHIFT
-    connection.execute("DELETE FROM nodes WHERE id >= ? AND id < ?", (base, base + (1 << _ID_SHIFT)))
+    base = metadata_id << ID_SHIFT
+    connection.execute("DELETE FROM nodes WHERE id >= ? AND id < ?", (base, base + (1 << ID_SHIFT)))
     for table in ("bitmaps", "thins"):
         connection.execute(f"DELETE FROM {table} WHERE metadata_id = ?", (metadata_id,))  # noqa: S608
     connection.execute("DELETE FROM metadata WHERE id = ?", (metadata_id,))
+    Unsynced(connection, metadata_id).end()

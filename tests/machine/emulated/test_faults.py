@@ -29,6 +29,7 @@ def test_a_failed_pool_says_so_in_one_word_and_serves_nothing(bench):
 def test_a_failed_pool_stays_so_through_suspend_and_resume_and_comes_back_when_activated_anew(bench):
     bench.thin(1)
     bench.write("t1", 0)
+    bench.machine.flush("t1")
     bench.machine.faults.fail_pool("p")
     bench.mapper.suspend("p")
     bench.mapper.resume("p")

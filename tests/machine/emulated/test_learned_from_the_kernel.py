@@ -142,6 +142,7 @@ def test_the_copy_of_a_data_bitmap_counts_toward_the_metadata_mark(make_bench):
     assert (bench.line().split()[4], bench.events) == ("20/32", 0)
     # Copied: the leaf, its two ways there (top level, details), bitmap and index of the data and of the metadata.
     bench.write("t0", 0)
+    bench.line()
     assert bench.events == 1
 
 

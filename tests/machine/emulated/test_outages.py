@@ -18,9 +18,10 @@ BROKEN = "0 131072 thin-pool 0 112/1024 3/1024 - ro discard_passdown queue_if_no
 
 @pytest.fixture
 def used(bench):
-    """A pool whose thin has three blocks."""
+    """A pool whose thin has three blocks, committed."""
     bench.thin(1)
     bench.write("t1", 0, 1, 2)
+    bench.machine.flush("t1")
     return bench
 
 

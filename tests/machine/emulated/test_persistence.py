@@ -62,7 +62,7 @@ def test_two_processes_in_turn_do_what_one_does(tmp_path, seed):
 def test_a_write_in_many_pieces_survives_the_relief_of_memory(make_bench, monkeypatch):
     monkeypatch.setattr("dmtui.machine.emulated.stored._KEPT_NODES", 4)
     monkeypatch.setattr("dmtui.machine.emulated.stored._UNWRITTEN_NODES", 3)
-    monkeypatch.setattr("dmtui.machine.emulated.pool._PIECE_BLOCKS", 256)
+    monkeypatch.setattr("dmtui.machine.emulated.pool_io._PIECE_BLOCKS", 256)
     bench = make_bench(blocks=12_000, metadata=16 << 20)
     bench.thin(1, blocks=20_000)
     bench.machine.write("t1", offset_bytes=0, length_bytes=5000 * BLOCK)

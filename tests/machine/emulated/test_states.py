@@ -96,14 +96,30 @@ def test_a_discard_with_passdown_leaves_it_stuck_until_somebody_commits(make_ben
     assert bench.figures == "7/8 rw error_if_no_space"
 
 
-def test_a_discard_without_passdown_ends_it(make_bench):
+def test_a_discard_without_passdown_ends_it_with_the_next_commit_of_the_clock(make_bench):
     bench = make_bench(blocks=8, words="0 2 no_discard_passdown error_if_no_space")
+    bench.machine.clock.freeze()
     bench.thin(1)
     bench.write("t1", *range(8))
     with pytest.raises(NoSpaceError):
         bench.write("t1", 8)
     bench.discard("t1", 7, 1)
-    assert bench.line("p", flush=False).split()[7] == "rw"
+    assert bench.line("p", flush=False).split()[5:8] == ["7/8", "-", "out_of_data_space"]
+    bench.machine.clock.step(1)
+    assert bench.line("p", flush=False).split()[5:8] == ["7/8", "-", "rw"]
+
+
+def test_a_freed_block_is_nobodys_until_the_next_commit(make_bench):
+    bench = make_bench(blocks=8, words=ERROR)
+    bench.machine.clock.freeze()
+    bench.thin(1)
+    bench.write("t1", *range(8))
+    bench.discard("t1", 7, 1)
+    with pytest.raises(NoSpaceError):
+        bench.write("t1", 8)
+    bench.machine.clock.step(1)
+    bench.write("t1", 8)
+    assert bench.figures == "8/8 rw error_if_no_space"
 
 
 def test_breaking_sharing_needs_a_spare_block_even_when_nobody_shares_any_more(make_bench):
@@ -129,6 +145,7 @@ def test_the_low_water_event_comes_once_until_the_pool_is_resumed(make_bench):
     bench.thin(1)
     bench.write("t1", *range(31))
     bench.discard("t1", 0, 20)
+    bench.line()
     bench.write("t1", *range(40, 65))
     assert bench.events == 1
     bench.discard("t1", 40, 20)

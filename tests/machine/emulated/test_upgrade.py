@@ -133,7 +133,7 @@ def test_an_old_store_opens_with_all_that_is_in_it(old):
     assert str(machine.device_mapper.status("t1").targets[0]) == "0 128000 thin 384 383"
     assert machine.device_mapper.info("p").open_count == 1
     machine.close()
-    assert version(old) == SCHEMA_VERSION == 11
+    assert version(old) == SCHEMA_VERSION == 12
 
 
 def test_a_pool_that_waited_for_space_in_it_has_waited_long_enough(old):
