@@ -12,7 +12,7 @@ from pathlib import Path
 from dmtui.machine.emulated import EmulatedMachine
 from tests.machine.differential.emulated import EmulatedSide
 from tests.machine.differential.operations import Operation, Shape
-from tests.machine.differential.player import Player
+from tests.machine.differential.player import OPEN, Player
 
 _POOL_EVENT = "pool: listed with event "
 
@@ -72,7 +72,7 @@ def difference(kernel: Transcript, emulated: Transcript) -> Difference | None:
         verb = kernel.operations[step - 1][0] if 0 < step <= len(kernel.operations) else ""
         if at_end and kernel.shape.lean == "queueing":
             ours, theirs = _unplaced(ours), _unplaced(theirs)  # noqa: PLW2901
-        theirs = ticks.without(verb, ours, theirs)  # noqa: PLW2901
+        theirs = _as_open(ours, ticks.without(verb, ours, theirs))  # noqa: PLW2901
         if ours == theirs:
             continue
         width = max(len(ours), len(theirs))
@@ -105,6 +105,15 @@ class _Ticks:
         if told is None:
             return theirs
         return [f"{_POOL_EVENT}{told - self._more}" if line.startswith(_POOL_EVENT) else line for line in theirs]
+
+
+def _as_open(ours: list[str], theirs: list[str]) -> list[str]:
+    """The kernel's lines; where its clock had committed already what we have open, it is as if we had told that."""
+    told = list(theirs)
+    for index, (known, line) in enumerate(zip(ours, theirs, strict=False)):
+        if line.startswith(OPEN) and f"pool: {line.removeprefix(OPEN)}" in ours[index : index + 3]:
+            told[index] = known
+    return told
 
 
 def _pool_event(lines: list[str]) -> int | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from dmtui.machine.emulated import EmulatedMachine, devices
 from dmtui.machine.emulated.node import TIME_BITS
 from dmtui.machine.errors import TimedOutError
 from dmtui.thinpool.devno import DeviceNumber
 from tests.machine.differential.dumps import Dump
+from tests.machine.differential.player import TICK_SECONDS
 
 
 class EmulatedSide:
@@ -19,6 +21,7 @@ class EmulatedSide:
         self._mapper = mapper = machine.device_mapper
         self._opened: list[str] = []
         self._waiting: dict[int, str] = {}
+        machine.clock.freeze()
         machine.clock.set_no_space_timeout(0)  # how long writers wait is not what is compared
         self.create, self.load, self.suspend = mapper.create, mapper.load, mapper.suspend
         self.resume, self.remove, self.message = mapper.resume, mapper.remove, mapper.message
@@ -52,6 +55,8 @@ class EmulatedSide:
         return set(self._waiting.values())
 
     def discard(self, name: str, offset: int, length: int) -> None:
+        if self._waiting:
+            self._machine.clock.step(TICK_SECONDS)  # as long as the kernel's player waits then
         self._machine.discard(name, offset_bytes=offset, length_bytes=length)
 
     def open(self, name: str) -> None:
@@ -65,6 +70,25 @@ class EmulatedSide:
     def close_all(self) -> None:
         for name in list(self._opened):
             self.close(name)
+
+    def keep_disk(self, metadata_path: str) -> None:
+        """Nothing to be kept: the machine can lose its power itself."""
+
+    def keep_what_is_committed(self, *, commits: bool) -> None:
+        """See `keep_disk`."""
+
+    def cut_power(self, clear: Callable[[], None]) -> None:
+        self._machine.power_cut()
+        self._opened.clear()
+        self._waiting.clear()
+
+    def clear_needs_check(self, metadata_path: str, disk: str) -> None:
+        self._machine.faults.clear_needs_check(metadata_path)
+
+    @property
+    def ticked(self) -> bool:
+        """Never: the clock stands still."""
+        return False
 
     def dump(self, metadata_path: str) -> list[str]:
         # The mappings are nobody's business but the model's: there is no public way to all of them.

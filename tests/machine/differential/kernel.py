@@ -25,6 +25,7 @@ from dmtui.machine.kernel.ioctl import Control
 from dmtui.machine.protocols import DeviceEntry, DeviceInfo, DeviceReading
 from dmtui.thinpool.table import Target
 from tests.machine.differential.dumps import Dump
+from tests.machine.differential.player import TICK_SECONDS
 
 CREATE, REMOVE, SUSPEND, LOAD, MESSAGE = 3, 4, 6, 9, 14
 NO_LOCKFS = 0x400
@@ -35,10 +36,9 @@ HANG_SECONDS = 30.0
 POLL_SECONDS = 0.02
 WAITING_SECONDS = 0.1
 """What is not through by then waits, where there is a reason for it."""
-TICK_SECONDS = 1.5
-"""What need not wait any more goes on at the next round of the pool's worker, which comes every second."""
 SETTLE_SECONDS = 0.05
 _BUFFER_BYTES = 4096
+_SUPERBLOCK_BYTES = 4096
 
 
 class HungError(Exception):
@@ -54,6 +54,8 @@ class KernelSide:
         self._opened: dict[str, list[int]] = {}
         self._memory = mmap.mmap(-1, 64 << 20)
         self._waiting: list[Waiting] = []
+        self.ticked = False
+        """The kernel's clock has brought a commit since `keep_disk`."""
 
     def list_devices(self) -> tuple[DeviceEntry, ...]:
         return self._control.list_devices()
@@ -246,6 +248,33 @@ class KernelSide:
         for name, devices in self._opened.items():
             while devices:
                 self.close(name)
+
+    def keep_disk(self, metadata_path: str) -> None:
+        """From now on know what is on the disk under the metadata."""
+        self._disk = Path(metadata_path)
+        self._kept = self._disk.read_bytes()
+        self.ticked = False
+
+    def keep_what_is_committed(self, *, commits: bool) -> None:
+        """After an operation: keep the disk as it is then, unless the kernel's clock alone has brought a commit."""
+        image = self._disk.read_bytes()
+        ticked = not commits and image[:_SUPERBLOCK_BYTES] != self._kept[:_SUPERBLOCK_BYTES]
+        if ticked:
+            self.ticked = True
+        else:
+            self._kept = image
+
+    def cut_power(self, clear: Callable[[], None]) -> None:
+        """Let the metadata's disk be as it was last kept, before all that clearing away writes to it."""
+        clear()
+        with self._disk.open("r+b") as disk:
+            disk.write(self._kept)
+
+    def clear_needs_check(self, metadata_path: str, disk: str) -> None:
+        checking = ["thin_check", "--clear-needs-check-flag", f"/dev/dm-{disk.split(':')[1]}"]
+        done = subprocess.run(checking, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise machine_error(errno.EINVAL, metadata_path, "clearing its needs-check flag")
 
     def dump(self, metadata_path: str) -> list[str]:
         done = subprocess.run(["thin_dump", metadata_path], capture_output=True, text=True, check=False)

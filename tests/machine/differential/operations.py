@@ -14,6 +14,10 @@ from dataclasses import asdict, dataclass
 Operation = tuple
 FEATURES = ("skip_block_zeroing", "ignore_discard", "no_discard_passdown", "read_only", "error_if_no_space")
 LEANS = ("roomy", "tight", "states", "wide", "scarce", "deep", "broken", "queueing")
+CUTS = "cuts"
+"""A lean of its own: now and then the power is cut, or a disk breaks, with something that nobody has flushed."""
+STACKED = ("broken", CUTS)
+"""Leans of pools on devices that can be broken."""
 ONE_BLOCK_AT_ONCE = ("tight", "scarce", "broken", "queueing")
 SLOTS = 5
 """Thin devices, by name ``t0`` to ``t4``."""
@@ -40,12 +44,14 @@ class Shape:
         return cls(**{**plain, "features": tuple(plain["features"])})
 
 
-def shape(seed: int) -> Shape:
-    """The shape of a seed: the leans take turns, so that a few seeds meet all of them."""
+def shape(seed: int, lean: str | None = None) -> Shape:
+    """The shape of a seed: the leans take turns, so that a few seeds meet all of them, unless one is named."""
     chance = random.Random(f"shape {seed}")
-    lean = LEANS[seed % len(LEANS)]
+    lean = lean or LEANS[seed % len(LEANS)]
     block_sectors = chance.choice([128, 128, 128, 384, 1024]) if lean != "deep" else 128
-    data_blocks = {"roomy": 8192, "wide": 8192, "deep": 20000}.get(lean) or chance.choice([8, 24, 40, 100, 160])
+    data_blocks = {"roomy": 8192, "wide": 8192, "deep": 20000, CUTS: 8192}.get(lean) or chance.choice(
+        [8, 24, 40, 100, 160]
+    )
     metadata_blocks = chance.choice([12, 16, 32, 48, 64, 100]) if lean == "scarce" else 1024
     if lean == "wide":
         metadata_blocks = chance.choice([1024, 256, 160, 512])
@@ -56,7 +62,7 @@ def shape(seed: int) -> Shape:
         data_blocks,
         metadata_blocks,
         chance.choice([0, 0, 3, 10, data_blocks // 2]),
-        features(chance, queueing=lean == "queueing"),
+        tuple(each for each in features(chance, queueing=lean == "queueing") if (lean, each) != (CUTS, "read_only")),
         {"wide": 400, "deep": 6}.get(lean) or chance.choice([3, 8, 20]),
         {"deep": 6000 * 128}.get(lean) or block_sectors * chance.choice([30, 100, 750]) + chance.choice([0, 0, 1, 40]),
         lean,
@@ -91,6 +97,8 @@ _WEIGHTS = {
     " reload 3 suspend 1 resume 3 restart 3 read 8 origin 1 grow_data 1 break 2 mend 6",
     "queueing": "write 40 discard 14 create 8 remove 5 thin 4 snap 6 delete 5 flush 3 read 3"
     " reload 6 suspend 4 resume 10 restart 1 grow_data 3",
+    CUTS: "cut 12 abort 8 write 20 scatter 4 discard 8 create 10 remove 3 thin 5 snap 8 delete 4"
+    " transaction 1 hold 1 let_go 1 flush 2 reload 1 restart 1 grow_data 1",
     "deep": "scatter 30 write 8 discard 20 create 8 remove 4 thin 3 snap 8 delete 3 hold 1 let_go 2",
 }
 
@@ -301,6 +309,20 @@ class _Draw:
     def _mend(self) -> Operation:
         return ("mend", self.chance.choice(["data", "metadata"]))
 
+    def _cut(self) -> Operation:
+        return ("cut", self._burst()) if self.active else self._create()
+
+    def _abort(self) -> Operation:
+        disk = self.chance.choice(["data", "metadata"])
+        return ("abort", disk, self._burst()) if self.active else self._create()
+
+    def _burst(self) -> list[Operation]:
+        """Some operations after which all is activated anew."""
+        verbs, weights = ("write", "scatter", "discard", "flush", "thin", "snap", "delete"), (40, 8, 20, 6, 3, 4, 2)
+        burst = [self.operation(verb) for verb in self.chance.choices(verbs, weights, k=self.chance.randint(1, 5))]
+        self._restart()
+        return burst
+
     def _restart(self) -> Operation:
         self.active.clear()
         self.suspended.clear()
@@ -308,10 +330,10 @@ class _Draw:
         return ("restart",)
 
 
-def operations(seed: int, count: int) -> Iterator[Operation]:
+def operations(seed: int, count: int, lean: str | None = None) -> Iterator[Operation]:
     """The operations of a seed, as many as asked for; a longer course begins like a shorter one."""
     chance = random.Random(f"operations {seed}")
-    drawn = shape(seed)
+    drawn = shape(seed, lean)
     draw = _Draw(drawn, chance)
     words = _WEIGHTS[drawn.lean].split()
     verbs, weights = words[::2], list(map(int, words[1::2]))

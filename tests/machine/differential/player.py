@@ -5,24 +5,35 @@ from __future__ import annotations
 import errno
 import random
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
 from dmtui.machine.errors import DeviceMissingError, MachineError, TimedOutError, machine_error
 from dmtui.machine.protocols import DeviceEntry, DeviceInfo, DeviceReading, Machine
 from dmtui.thinpool.table import PoolTable, Target
-from tests.machine.differential.operations import Operation, Shape
+from tests.machine.differential.operations import CUTS, STACKED, Operation, Shape
 
 SECTOR = 512
 METADATA_BLOCK = 4096
 METADATA_SECTORS = METADATA_BLOCK // SECTOR
+TICK_SECONDS = 1.5
+"""What need not wait any more goes on at the next round of the pool's worker, which comes every second."""
 WAITS = "waits"
+OPEN = "pool uncommitted: "
+"""Begins what a status without a flush tells, which may be of an open transaction."""
 DISK = "disk-"
 _SHOWS_TABLES = ("create", "create_over", "load", "load_pool", "resume", "restart")
 
 
 _INPUT_OUTPUT = ("read", "write", "scatter", "discard", "flush")
+_COMMITS = ("flush", "message")
+"""What has committed when it is done; the rest the kernel commits by its clock."""
 _CHANGES = ("suspend", "resume", "remove", "load")
+
+
+class TickedError(Exception):
+    """The kernel's clock has brought a commit where the course allows for none: it is to be played again."""
 
 
 class Side(Protocol):
@@ -49,6 +60,12 @@ class Side(Protocol):
     def open(self, name: str) -> None: ...
     def close(self, name: str) -> None: ...
     def close_all(self) -> None: ...
+    def keep_disk(self, metadata_path: str) -> None: ...
+    def keep_what_is_committed(self, *, commits: bool) -> None: ...
+    def cut_power(self, clear: Callable[[], None]) -> None: ...
+    def clear_needs_check(self, metadata_path: str, disk: str) -> None: ...
+    @property
+    def ticked(self) -> bool: ...
     def dump(self, metadata_path: str) -> list[str]: ...
 
 
@@ -61,16 +78,21 @@ class Player:
         machine.files.make_directory(home)
         machine.files.make_sparse_file(self.files["data"], shape.data_blocks * shape.block_sectors * SECTOR)
         machine.files.make_sparse_file(self.files["metadata"], shape.metadata_blocks * METADATA_BLOCK)
-        self.loops = {name: machine.loops.attach(path, autoclear=False) for name, path in self.files.items()}
+        self._attach()
         self.data_blocks = shape.data_blocks
-        self.disks = {name: str(loop.dev) for name, loop in self.loops.items()}
         self.sizes = {name: loop_sectors(shape, name) for name in self.files}
-        if shape.lean == "broken":
+        if shape.lean in STACKED:
             self._stack()
         self.line = (shape.block_sectors, shape.low_water_blocks, shape.features)
         self.opened: dict[str, int] = {}
         self.metadata_broken = False
+        self.told: list[str] = []
         self.first = [self._outcome(self._create_pool), *self.seen(tables=True)]
+
+    def _attach(self) -> None:
+        paths = self.files.items()
+        self.loops = {name: self.machine.loops.attach(path, autoclear=False) for name, path in paths}
+        self.disks = {name: str(loop.dev) for name, loop in self.loops.items()}
 
     def _pool_target(self, sectors: int | None = None, line=None) -> Target:
         block_sectors, low_water, features = line or self.line
@@ -92,9 +114,10 @@ class Player:
     def play(self, operation: Operation) -> list[str]:
         """Play one operation: what came of it, then all that is seen."""
         verb, *values = operation
+        self.told.clear()
         outcome = self._outcome(lambda: self._unless_it_hangs(verb, *values))
         ended = [f"wait on {name} ended: {errno.errorcode.get(number, 'done')}" for name, number in self.side.ended()]
-        return [outcome, *ended, *self.seen(tables=verb in _SHOWS_TABLES)]
+        return [outcome, *self.told, *ended, *self.seen(tables=verb in _SHOWS_TABLES)]
 
     def _unless_it_hangs(self, verb: str, *values) -> None:
         """Play it, but tell of what would wait in the kernel, perhaps for ever, instead of doing it.
@@ -137,6 +160,8 @@ class Player:
         """Everything a user can see; the pool is asked first, with a commit, the others as they are then."""
         lines: list[str] = []
         with suppress(DeviceMissingError):
+            if self.shape.lean == CUTS:
+                lines += [f"{OPEN}{_masked(str(target))}" for target in self.side.status("pool").targets]
             lines += self._lines("pool", self.side.status_flush("pool"))
             self.side.settle()  # that commit may have found space
         for entry in self._devices():
@@ -164,9 +189,7 @@ class Player:
     def end(self) -> list[str]:
         """Remove everything, and tell every mapping that the metadata hold."""
         self._clear()
-        for name in self.disks:
-            with suppress(DeviceMissingError):
-                self.side.remove(f"{DISK}{name}")
+        self._unstack()
         for loop in self.loops.values():
             self.machine.loops.refresh_capacity(loop.path)
         mappings = self.side.dump(self.loops["metadata"].path)
@@ -175,10 +198,15 @@ class Player:
             self.machine.files.remove_file(self.files[name])
         return mappings
 
+    def _unstack(self) -> None:
+        for name in self.disks:
+            with suppress(DeviceMissingError):
+                self.side.remove(f"{DISK}{name}")
+
     def _clear(self) -> None:
         self.side.close_all()
         self.opened.clear()
-        if self.shape.lean == "broken":
+        if self.shape.lean in STACKED:
             for name in self.disks:
                 self._mend(name)
         # A pool that cannot resume under its present table would keep its thin devices suspended.
@@ -312,7 +340,7 @@ class Player:
         self.machine.files.resize_file(self.files[name], size_bytes)
         self.machine.loops.refresh_capacity(self.loops[name].path)
         self.sizes[name] = size_bytes // SECTOR
-        if self.shape.lean == "broken":
+        if self.shape.lean in STACKED:
             self._mend(name)
 
     def _break(self, name: str) -> None:
@@ -329,6 +357,40 @@ class Player:
         self.side.load(disk, [target])
         self.side.suspend(disk, flush=False, lock_filesystem=False)
         self.side.resume(disk)
+
+    def _cut(self, burst: list[Operation]) -> None:
+        """Do all that and cut the power at once; the pool is activated anew over what is on its metadata's disk."""
+        self._burst(burst)
+        self.side.cut_power(self._clear)
+        self.opened.clear()
+        self._unstack()
+        for loop in self.loops.values():
+            with suppress(MachineError):
+                self.machine.loops.detach(loop.path)
+        self._attach()
+        self._stack()
+        self._create_pool()
+
+    def _abort(self, disk: str, burst: list[Operation]) -> None:
+        """Do all that, let a disk break at once, and look; then it is mended, the pool checked and activated anew."""
+        self._burst(burst)
+        self._break(disk)
+        self.side.keep_what_is_committed(commits=False)
+        if self.side.ticked:
+            raise TickedError
+        self.told += [f"broken: {line}" for line in self.seen(tables=False)]
+        self._mend(disk)
+        self._clear()
+        self.side.clear_needs_check(self.files["metadata"], self.disks["metadata"])
+        self._create_pool()
+
+    def _burst(self, burst: list[Operation]) -> None:
+        """Do all that without a look in between, which would commit."""
+        self.side.keep_disk(self.files["metadata"])
+        for verb, *values in burst:
+            outcome = self._outcome(lambda verb=verb, values=values: self._unless_it_hangs(verb, *values))
+            self.told.append(f"{verb}: {outcome}")
+            self.side.keep_what_is_committed(commits=outcome == "done" and verb in _COMMITS)
 
     def _restart(self) -> None:
         self._clear()
