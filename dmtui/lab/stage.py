@@ -27,6 +27,7 @@ GRAPH_INODE = 1048700
 """Inode of every demonstration's graph directory: it stands in each name, and must not depend on where that is."""
 MOMENT = 1_436_292_849.0
 """2015-07-07, 18:14:09 UTC: where the clock stands, so that each run is the same, what the engine notes too."""
+_PAUSE_SECONDS = 2
 _LOCK_TRIES = 50
 _COPY_BYTES = 64 * 1024
 
@@ -198,11 +199,11 @@ class Stage:
             self.commands.append("kill -9 (the process that did this)")
         # Neither closed nor recovered: its lock goes with the last that knows of it, as with a process.
 
-    def write(self, name: str, offset_bytes: int, length_bytes: int, *, parts: int = 1) -> None:
-        """Write to an active device from some place on, in parts between which a watcher may look."""
+    def write(self, name: str, offset_bytes: int, length_bytes: int, *, parts: int = 1, flush: bool = False) -> None:
+        """Write to an active device from some place on, in parts between which a watcher may look, and flush it."""
         self.commands.append(
-            f"dd if=/dev/urandom of=/dev/mapper/{self.device(name)} bs=64K"
-            f" seek={offset_bytes // _COPY_BYTES} count={length_bytes // _COPY_BYTES} oflag=direct"
+            f"dd if=/dev/urandom of=/dev/mapper/{self.device(name)} bs=64K seek={offset_bytes // _COPY_BYTES}"
+            f" count={length_bytes // _COPY_BYTES} oflag=direct{' conv=fsync' * flush}"
         )
         part = length_bytes // parts // _COPY_BYTES * _COPY_BYTES
         for number in range(parts):
@@ -210,6 +211,8 @@ class Stage:
             length = offset_bytes + length_bytes - begin if number == parts - 1 else part
             self.machine.write(self.device(name), offset_bytes=begin, length_bytes=length)
             self.beat()
+        if flush:
+            self.machine.flush(self.device(name))
 
     def discard(self, name: str, offset_bytes: int, length_bytes: int) -> None:
         """Discard a range of an active device."""
@@ -217,6 +220,25 @@ class Stage:
             f"blkdiscard --offset {offset_bytes} --length {length_bytes} /dev/mapper/{self.device(name)}"
         )
         self.machine.discard(self.device(name), offset_bytes=offset_bytes, length_bytes=length_bytes)
+        self.beat()
+
+    @contextmanager
+    def within_a_second(self) -> Generator[None]:
+        """What is done here comes after a pause and takes no time by the machine's clock, however long it is shown."""
+        clock = self.machine.clock
+        runs = not clock.read().frozen
+        clock.freeze()
+        clock.step(_PAUSE_SECONDS)
+        try:
+            yield
+        finally:
+            if runs:
+                clock.run()
+
+    def cut_power(self) -> None:
+        """Boot the machine without having shut it down."""
+        self.commands.append("echo b > /proc/sysrq-trigger")
+        self.machine.power_cut()
         self.beat()
 
     def refused(self, act: Callable[[], None]) -> None:

@@ -274,3 +274,35 @@ def test_a_refusal_is_kept_in_the_words_of_whoever_refused(player):
     with pytest.raises(MachineError) as raised:
         stage.machine.write("nobody", offset_bytes=0, length_bytes=1)
     assert stage.errors == [str(raised.value)]
+
+
+BLOCK = 65536
+
+
+def grown(stage) -> int:
+    return stage.look().mapped["log"] - stage.before.mapped["log"]
+
+
+def test_a_power_cut_takes_what_the_pool_has_not_committed(played):
+    stage, outcome = played("power-cut", "The power fails")
+    assert grown(stage) == BLOCK
+    assert taken(outcome) == 1
+    assert f"the other {size(32 * MIB)} were not yet" in outcome.told
+
+
+def test_it_takes_nothing_that_was_flushed(played):
+    stage, outcome = played("power-cut", "The same with fsync")
+    assert grown(stage) == 24 * MIB
+    assert outcome.told.startswith(f"All {size(24 * MIB)} are there")
+    assert any(command.endswith("conv=fsync") for command in outcome.commands)
+
+
+def test_a_message_commits_what_is_open(played):
+    stage, _ = played("power-cut", "A snapshot commits, too")
+    assert grown(stage) == 24 * MIB
+
+
+def test_a_discard_may_be_lost_as_a_write(played):
+    stage, outcome = played("power-cut", "Discards are no better")
+    assert grown(stage) == 0
+    assert f"{size(0)} of them stayed so" in outcome.told

@@ -14,6 +14,7 @@ from dmtui.lab.scenarios import (
     metadata_full,
     needs_check,
     overprovision,
+    power_cut,
     snapshots,
 )
 
@@ -31,6 +32,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
         leaked_mount,
         deferred,
         crash,
+        power_cut,
     )
 )
 
