@@ -2,8 +2,14 @@
 
 The file is ``$XDG_CONFIG_HOME/dmtui/config.toml`` (``~/.config`` where unset); its keys are the options' names with
 underscores: ``machine``, ``emulated_dir``, ``graph``, ``storage_opt`` (a list), ``read_only``, ``interval``,
-``busy_timeout``, ``udev_timeout`` (seconds), ``bell`` (false: the dashboard never rings). The table ``[alerts]``, which
-stands in the file only, says when alerts begin (`dmtui.monitor.thresholds`); these are its defaults::
+``busy_timeout``, ``udev_timeout`` (seconds), ``bell`` (false: the dashboard never rings), ``remote_command`` (what
+calls dmtui on hosts that are watched over ssh). Two tables stand in the file only. ``[hosts]`` names groups of such
+hosts, for ``--host @NAME``::
+
+    [hosts]
+    production = ["web1", "web2", "root@db1"]
+
+``[alerts]`` says when alerts begin (`dmtui.monitor.thresholds`); these are its defaults::
 
     [alerts]
     data_percent = [75, 85, 92]         # data used: watch, WARN, CRIT
@@ -42,7 +48,9 @@ class Settings:
     busy_timeout: float = 20.0
     udev_timeout: float = 30.0
     bell: bool = True
+    remote_command: str = "dmtui"
     alerts: Thresholds = field(default_factory=Thresholds)
+    hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 def load_settings(environment: Mapping[str, str], given: Mapping[str, Any]) -> Settings:
@@ -102,9 +110,14 @@ def _merge(settings: Settings, values: Mapping[str, Any], place: Callable[[str],
         if key == "alerts":
             settings = replace(settings, alerts=thresholds_of(value, place(key)))
             continue
+        if key == "hosts":
+            from dmtui.remote.hosts import groups_of  # noqa: PLC0415 - most have none
+
+            settings = replace(settings, hosts=groups_of(value, place(key)))
+            continue
         check = _CHECKS.get(key)
         if check is None:
-            raise BadUsageError(place(key), "is unknown", f"known are {', '.join(_CHECKS)}, alerts")
+            raise BadUsageError(place(key), "is unknown", f"known are {', '.join(_CHECKS)}, alerts, hosts")
         accepted, holds = check
         if not holds(value):
             raise BadUsageError(place(key), f"does not take {value!r}", f"it takes {accepted}")
@@ -149,4 +162,5 @@ _CHECKS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "busy_timeout": ("seconds from 0.1 to 3600", _is_timeout),
     "udev_timeout": ("seconds from 0.1 to 3600", _is_timeout),
     "bell": ("true or false", _is_boolean),
+    "remote_command": ("a command, such as 'sudo -n dmtui'", _is_text),
 }

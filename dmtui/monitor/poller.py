@@ -21,10 +21,15 @@ MAX_INTERVAL_SECONDS = 60.0
 
 @frozen
 class PollFailed:
-    """A poll that brought an error instead of a sample."""
+    """A poll that brought an error instead of a sample.
+
+    Attributes:
+        retry_at: when it is tried again, seconds since the epoch; None where that is with the next poll.
+    """
 
     at: float
     message: str
+    retry_at: float | None = None
 
 
 class Poller:
