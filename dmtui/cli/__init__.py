@@ -21,6 +21,10 @@ def main(words: Sequence[str] | None = None) -> int:
         session = Session(arguments)
         try:
             command = cast("Callable[[Session, argparse.Namespace], int]", arguments.command)
+            if session.reaches:
+                from dmtui.cli.remote import from_afar  # noqa: PLC0415 - for those who watch from afar
+
+                command = from_afar(command, session, words)
             status = command(session, arguments)
         finally:
             session.close()

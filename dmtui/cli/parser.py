@@ -81,10 +81,11 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
     udev = "how long device-mapper and udev may take over one change (default: 30)"
     shared.add_argument("--udev-timeout", type=float, metavar="SECONDS", default=unset, help=udev)
     shared.add_argument("--read-only", action="store_true", default=unset, help="offer no action that changes anything")
+    far = _far()
     parser = Parser(
         prog="dmtui",
         description="Dashboard and device-set engine for device-mapper thin pools. Without a command: the dashboard.",
-        parents=[shared],
+        parents=[shared, far],
     )
     parser.add_argument("--version", action="version", version=f"dmtui {__version__}")
     parser.add_argument("--interval", type=float, default=argparse.SUPPRESS, help="seconds between polls")
@@ -93,7 +94,8 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
 
     def command(name: str, run: str, text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text, parents=[shared])
+        parents = [shared] if name == "serve" else [shared, far]
+        sub = commands.add_parser(name, help=text, description=text, parents=parents)
         sub.set_defaults(command=CommandAt(run))
         return sub
 
@@ -116,6 +118,16 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
     playing.add_argument("--interval", type=float, default=unset, metavar="S", help="seconds between pictures")
     _add_groups(command, shared, words)
     return parser
+
+
+def _far() -> Parser:
+    """The options for machines that are watched over ssh; apart, as the server of the browser has its own --host."""
+    far, unset = Parser(add_help=False), argparse.SUPPRESS
+    host = "watch this machine over ssh, read-only: [USER@]NAME, or @GROUP of the configuration; repeatable"
+    far.add_argument("--host", dest="far_hosts", metavar="HOST", action=Collect, default=unset, help=host)
+    calls = "what calls dmtui on those machines (default: dmtui), such as 'sudo -n dmtui'"
+    far.add_argument("--remote-command", metavar="WORDS", default=unset, help=calls)
+    return far
 
 
 def _add_groups(

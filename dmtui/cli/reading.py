@@ -39,7 +39,7 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> int:
         end_with_server()
     else:
         need_terminal("use `dmtui watch` or `dmtui pools` in pipes")
-    with _nothing_collected():
+    with nothing_collected():
         app = _made_app(session, arguments)
     app.stream.start(_PATIENCE_SECONDS)
     with _traffic(session, session.machine), _listening(session.machine, app.stream.heard):
@@ -77,7 +77,7 @@ def _made_app(session: Session, arguments: argparse.Namespace) -> DashboardApp:
 
 
 @contextmanager
-def _nothing_collected() -> Generator[None]:
+def nothing_collected() -> Generator[None]:
     """Let the garbage collector rest while modules are imported: what they make stays, and it would go through it all.
 
     Afterwards it leaves alone what there is, which also makes its later rounds short.
@@ -224,10 +224,13 @@ def watch(session: Session, arguments: argparse.Namespace) -> int:
     """Print a line a sample."""
     from dmtui.monitor.discover import Discoverer  # noqa: PLC0415
     from dmtui.monitor.poolformats import watch_line  # noqa: PLC0415
+    from dmtui.monitor.recorded import RecordReader  # noqa: PLC0415
 
     if arguments.count is not None and arguments.count < 1:
         raise BadUsageError("option --count", f"does not take {arguments.count}", "it takes a number from 1")
-    discoverer = Discoverer(session.machine)
+    # What a machine is watched by from afar is whole, with the devices that are only recorded.
+    records = RecordReader(session.machine, session.graph_directory) if arguments.format == "json" else None
+    discoverer = Discoverer(session.machine, records=records)
     taken = 0
     while arguments.count is None or taken < arguments.count:
         if taken:

@@ -13,7 +13,9 @@ from dmtui.cli.session import Session
 from dmtui.thinpool.errors import BadUsageError, DmtuiError, ExitStatus
 
 # Options that are handed on as they were given; what environment and configuration say, the child finds as we did.
-_HANDED_ON = ("machine", "emulated_dir", "graph", "storage_opt", "busy_timeout", "udev_timeout", "interval")
+_HANDED_ON = (
+    "machine", "emulated_dir", "graph", "storage_opt", "busy_timeout", "udev_timeout", "interval", "remote_command",
+)  # fmt: skip
 
 
 class NotInstalledError(DmtuiError):
@@ -30,7 +32,8 @@ def serve(session: Session, arguments: argparse.Namespace) -> int:
     _check(session, arguments)
     # What a dashboard would fail on is told here, before any browser comes.
     parse_options(session.settings.storage_opt)
-    populate_if_fresh(session, session.machine)
+    if not session.reaches:
+        populate_if_fresh(session, session.machine)
     session.close()
     manner = "with changes allowed" if arguments.allow_changes else "read-only"
     place = Place(arguments.host, arguments.port, tuple(arguments.allow_host), arguments.sessions)
@@ -47,6 +50,8 @@ def child_words(arguments: argparse.Namespace) -> Sequence[str]:
         # What is repeatable comes as a tuple.
         values = cast("tuple[object, ...]", given) if isinstance(given, tuple) else () if given is None else (given,)
         words += [f"--{key.replace('_', '-')}={value}" for value in values]
+    far_hosts: tuple[str, ...] = getattr(arguments, "far_hosts", ())
+    words += [f"--host={host}" for host in far_hosts]
     if arguments.ascii:
         words.append("--ascii")
     if not arguments.allow_changes:
@@ -55,6 +60,11 @@ def child_words(arguments: argparse.Namespace) -> Sequence[str]:
 
 
 def _check(session: Session, arguments: argparse.Namespace) -> None:
+    if arguments.allow_changes and session.reaches:
+        host = session.reaches[0].host
+        raise BadUsageError(
+            "option --allow-changes", f"has no effect on {host}, which is only watched", "leave it away"
+        )
     if arguments.allow_changes and session.settings.read_only:
         raise BadUsageError(
             "option --allow-changes",

@@ -20,6 +20,7 @@ class Scope(Enum):
     EVENTS = "events"
     OPERATIONS = "operations"
     MACHINE = "machine"
+    HOSTS = "hosts"
     TABLE = "in a table"
 
 
@@ -39,6 +40,7 @@ class Situation:
     Attributes:
         unseen: the selected pool has alerts to acknowledge.
         demonstrates: a demonstration is shown; `plays`: it goes on by itself.
+        hosts: how many machines are watched over ssh; 0 where this one is.
     """
 
     read_only: bool = False
@@ -52,6 +54,7 @@ class Situation:
     replays: bool = False
     demonstrates: bool = False
     plays: bool = False
+    hosts: int = 0
 
 
 _OF_SCREEN = ("explain", "copy")
@@ -60,7 +63,7 @@ _MARKS = ("mark", "mark_shown", "unmark", "mark_down", "mark_up")
 """Marking is for what changes something."""
 _FROM_ANYWHERE = "ctrl+q"
 """The key that works over every dialog and in every field."""
-_WITH_PARAMETER = ("go", "seek", "demo")
+_WITH_PARAMETER = ("go", "seek", "demo", "host")
 """Actions ``<verb>_<parameter>`` are one ``action_<verb>`` with a parameter."""
 
 
@@ -70,7 +73,8 @@ class Action:
 
     Attributes:
         id: its name in the program: ``action_<id>`` on the app, screen or table that it lives in; ``go_<scope>`` and
-            ``seek_<way>`` and ``demo_<way>`` are ``action_go``, ``action_seek`` and ``action_demo`` of the app.
+            ``seek_<way>``, ``demo_<way>`` and ``host_<way>`` are ``action_go``, ``action_seek``, ``action_demo`` and
+            ``action_host`` of the app.
         scope: where it lives.
         keys: in Textual's names; empty where Textual binds them itself.
         shown_key: how they are written on the screen, the one for the footer first.
@@ -183,7 +187,7 @@ _DEMOS = (
     _demo("faster", (("right_curly_bracket",), "}"), "Faster story", "faster.", "Speed"),
     _demo("restart", (("left_parenthesis",), "("), "From the start", "once more, on the machine as it was."),
 )
-_SPAN = "Span"
+_SPAN, _HOST = "Span", "Host"
 ACTIONS: tuple[Action, ...] = (
     Action(
         "quit",
@@ -264,6 +268,10 @@ ACTIONS: tuple[Action, ...] = (
         "Leave what waits for its deletion until somebody asks again.",
     ),
     *(_go(*screen) for screen in SCREENS),
+    Action("go_hosts", Scope.APP, ("7",), "7", "Hosts", "With --host: how it stands with each; enter shows it."),
+    Action("host_before", Scope.APP, ("H",), "H", "Host before", "With --host: the machine before in the list.", _HOST),
+    Action("host_next", Scope.APP, ("L",), "L", "Next host", "With --host: the next machine of the list.", _HOST),
+    Action("sort_hosts", Scope.HOSTS, ("s",), "s", "Sort", "Order by the next column."),
     *_CHANGES,
     Action("palette", Scope.APP, (), "^p", "Palette", "Find an action or a theme by its name.", palette=False),
     _move("next_panel", Scope.OVERVIEW, ("tab", "l", "right"), "tab l", "To the next panel."),
@@ -339,7 +347,10 @@ def allowed(action_id: str, situation: Situation) -> bool | None:
         "reap": situation.can_reap and not situation.reaping,
         "stop_reaping": situation.reaping,
         "acknowledge": situation.unseen,
-        "ask_again": not situation.replays,
+        "ask_again": not situation.replays and not situation.hosts,
+        "go_hosts": situation.hosts > 0 and situation.screen is not Scope.HOSTS,
+        "host_before": situation.hosts > 1,
+        "host_next": situation.hosts > 1,
         "filter": situation.has_pools,
         "sort": situation.has_pools,
         **{action.id: situation.replays for action in _SEEKS},

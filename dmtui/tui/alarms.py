@@ -100,20 +100,24 @@ class Alarms:
 
     Attributes:
         bell: whether something that becomes CRIT rings.
+        elsewhere: the worst of what is not on the screen, for the title of the window.
     """
 
     def __init__(self, bell: bool, title: WindowTitle | None = None) -> None:
         self.bell = bell
+        self.elsewhere: Callable[[], Severity] = lambda: Severity.INFO
         self._title = title or WindowTitle()
 
-    def tell(self, app: App[None], changes: tuple[Change, ...], worst: Severity, glyphs: Glyphs) -> None:
-        """Tell what has changed."""
+    def tell(
+        self, app: App[None], changes: tuple[Change, ...], worst: Severity, glyphs: Glyphs, host: str = ""
+    ) -> None:
+        """Tell what has changed; on another host than the one that is shown, where."""
         for title, text, severity in toasts(changes, glyphs):
-            app.notify(text, title=title, severity=severity, markup=False)
+            app.notify(text, title=f"{title}  on {host}" if host else title, severity=severity, markup=False)
         if self.bell and rings(changes):
             app.bell()
         if not app.is_headless:
-            self._title.show(worst)
+            self._title.show(max(worst, self.elsewhere()))
         if changes:
             app.refresh_bindings()
 

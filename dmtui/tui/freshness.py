@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 from dmtui.monitor.poller import PollFailed
@@ -54,6 +55,7 @@ class Freshness:
         error: what the newest poll said instead of a sample.
         position: where in a recording; None where a machine is watched.
         held: a recording that stands still.
+        retry_seconds: how long until it is tried again, whole seconds, 0 while it is; None where that is soon anyway.
     """
 
     flow: Flow
@@ -64,6 +66,7 @@ class Freshness:
     error: str = ""
     position: Position | None = None
     held: bool = False
+    retry_seconds: int | None = None
 
     @property
     def stale(self) -> bool:
@@ -100,4 +103,6 @@ def judge(
         flow = Flow.LIVE
     error = "" if failure is None else failure.message
     held = paused and position is not None
-    return Freshness(flow, interval_seconds, sample_at, age_seconds, int(silent), error, position, held)
+    retry_at = None if failure is None else failure.retry_at
+    retry_seconds = None if retry_at is None else max(0, math.ceil(retry_at - now))
+    return Freshness(flow, interval_seconds, sample_at, age_seconds, int(silent), error, position, held, retry_seconds)

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 ROLES = (
     "text", "strong", "muted", "faint", "track", "accent", "ok", "warn", "crit", "data", "meta", "reserve",
     "data-area", "meta-area", "warn-area", "crit-area",
-    "badge", "badge-live", "badge-warn", "badge-crit", "badge-emulated",
+    "badge", "badge-host", "badge-live", "badge-warn", "badge-crit", "badge-emulated",
 )  # fmt: skip
 """What a piece of text may mean; the stylesheet gives each its look."""
 

@@ -60,13 +60,23 @@ _DATA = "/devicemapper/data"
 def refusal(action_id: str, pool: Pool, device: ThinDevice | None) -> str:
     """Why a pool that is not ours is not changed from here, and what its owner would do."""
     owner = _TITLES.get(pool.owner, "somebody unknown")
-    command = _COMMANDS.get(pool.owner, {}).get(action_id, "")
-    if not command:
+    text = owners_command(action_id, pool, device)
+    if not text:
         return f"{pool.display_name} belongs to {owner}: it is only watched here"
-    path = pool.data_backing.loop_file or ""
-    text = command.format(
+    return f"{pool.display_name} belongs to {owner}: `{text}` does it there"
+
+
+def owners_command(action_id: str, pool: Pool, device: ThinDevice | None) -> str:
+    """What the owner of a pool would type to do it; empty where it has no such thing."""
+    command = _COMMANDS.get(pool.owner, {}).get(action_id, "")
+    return command.format(
         pool=pool.display_name,
         device=device.display_name if device else "VG/LV" if pool.owner == "lvm" else "NAME",
-        graph=path.removesuffix(_DATA) if path.endswith(_DATA) else "DIR",
+        graph=graph_of(pool) or "DIR",
     )
-    return f"{pool.display_name} belongs to {owner}: `{text}` does it there"
+
+
+def graph_of(pool: Pool) -> str:
+    """The graph directory that a pool on loop files is of; empty where that cannot be told."""
+    path = pool.data_backing.loop_file or ""
+    return path.removesuffix(_DATA) if path.endswith(_DATA) else ""

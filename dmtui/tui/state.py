@@ -15,6 +15,7 @@ from dmtui.tui.figures import Look
 from dmtui.tui.history import DeviceTrail, History
 from dmtui.tui.marks import Marks
 from dmtui.tui.paint.header import TopView
+from dmtui.tui.standing import Standing
 
 if TYPE_CHECKING:  # the engine is loaded when an operation is asked for, not at the start
     from dmtui.tui.course import Course
@@ -59,6 +60,7 @@ class DashboardState:
         log_problem: why it cannot be read; empty where it can.
         now: the moment, seconds since the epoch.
         inquiry: what the machine said of itself, and what it has not answered yet.
+        hosts: how it stands with each machine that is watched over ssh; empty where this one is watched.
     """
 
     sample: Sample | None
@@ -78,6 +80,7 @@ class DashboardState:
     log_problem: str = ""
     now: float = 0.0
     inquiry: Inquiry | None = None
+    hosts: tuple[Standing, ...] = ()
 
     @property
     def device(self) -> ThinDevice | None:

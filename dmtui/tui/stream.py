@@ -1,4 +1,4 @@
-"""The stream of samples that is shown: from a poller, from a recording, or handed in; and how fresh it is."""
+"""The stream of samples that is shown: from a poller, another machine, a recording, or handed in; how fresh it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dmtui.monitor.poller import DEFAULT_INTERVAL_SECONDS, Poller, PollFailed
 from dmtui.monitor.sample import Sample
+from dmtui.monitor.source import Source
 from dmtui.tui.freshness import Freshness, Position, judge
 
 if TYPE_CHECKING:  # only a recording is replayed
@@ -31,6 +32,7 @@ class Stream:
         interval_seconds: between two polls; None makes no poller.
         clock: seconds since the epoch.
         player: of the recording that is played; None where a machine is watched.
+        source: makes what the samples come from, told where they go; by default a poller of `take`.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Stream:
         interval_seconds: float | None,
         clock: Callable[[], float],
         player: Replay | None = None,
+        *,
+        source: Callable[[Callable[[Sample | PollFailed], None]], Source] | None = None,
     ) -> None:
-        self._poller: Poller | None = None
+        self._poller: Source | None = None if source is None else source(deliver)
         if take is not None and interval_seconds is not None:
             self._poller = Poller(take, deliver, interval_seconds)
         self._clock, self._player = clock, player

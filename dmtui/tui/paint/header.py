@@ -10,9 +10,12 @@ from dmtui.tui.alarms import Notice
 from dmtui.tui.figures import Level, Look, age, moment
 from dmtui.tui.freshness import Flow, Freshness
 from dmtui.tui.lines import Line, Span, crop, fit_middle, spread, width_of, without_aside
+from dmtui.tui.standing import Elsewhere
 
 _POOL_WIDTH = 24
 _WIDE = 110
+_SPARE = 100
+"""From so many cells on there is room for what is told elsewhere, too."""
 _FLOW_ROLES = {
     Flow.WAITING: "badge",
     Flow.LIVE: "badge-live",
@@ -33,6 +36,8 @@ class TopView:
         problems: devices that could not be read.
         notice: the worst alert that nobody has acknowledged.
         can_change: whether anything can be changed from here.
+        host: the machine that is watched over ssh; empty where it is this one.
+        elsewhere: what is wrong on the other hosts.
     """
 
     machine: str
@@ -43,6 +48,8 @@ class TopView:
     problems: tuple[str, ...] = ()
     notice: Notice | None = None
     can_change: bool = False
+    host: str = ""
+    elsewhere: Elsewhere | None = None
 
     @classmethod
     def of(
@@ -56,19 +63,33 @@ class TopView:
 
 
 def header_lines(view: TopView, look: Look, width: int) -> list[Line]:
-    """The machine at the left, the stream at the right."""
+    """The machine at the left, the stream at the right. A host's name and what is wrong elsewhere outlast the rest."""
     fresh = view.freshness
     if view.machine == "emulated":
         machine = Span(" EMULATED ", "badge-emulated")
     else:
         machine = Span(f" {view.machine or 'no answer yet'} ", "badge")
-    left = [Span(" dmtui ", "strong"), machine, Span(f" {printable(view.description)}", "muted")]
-    right = [Span(" READ-ONLY ", "badge-warn"), Span(" ")] if view.read_only else []
-    right += [
-        Span(f" {_flow(fresh, look)} ", _FLOW_ROLES[fresh.flow]),
-        Span(f" every {fresh.interval_seconds:g} s ", "muted"),
-    ]
+    spare = not view.host or width >= _SPARE
+    left = [Span(" dmtui ", "strong")] if spare else []
+    if view.host:
+        name = fit_middle(view.host, _POOL_WIDTH if spare else _POOL_WIDTH // 2, look.glyphs.ellipsis).rstrip()
+        left += [Span(f" {name} ", "badge-host"), Span(" ")]
+    left += [machine, Span(f" {printable(view.description)}", "muted")]
+    right = [_elsewhere(view.elsewhere, look, spare), Span(" ")] if view.elsewhere is not None else []
+    right += [Span(" READ-ONLY ", "badge-warn"), Span(" ")] if view.read_only else []
+    word = "LOST" if view.host and fresh.flow is Flow.FAILING else _flow(fresh, look)
+    right.append(Span(f" {word} ", _FLOW_ROLES[fresh.flow]))
+    if spare:
+        right.append(Span(f" every {fresh.interval_seconds:g} s ", "muted"))
     return [spread(left, right, width, look.glyphs.ellipsis)]
+
+
+def _elsewhere(wrong: Elsewhere, look: Look, spare: bool) -> Span:
+    """The worst of the hosts that are not shown."""
+    sign = look.glyphs.crit if wrong.critical else look.glyphs.warn
+    name = fit_middle(wrong.host, _POOL_WIDTH if spare else _POOL_WIDTH // 3, look.glyphs.ellipsis).rstrip()
+    more = f" +{wrong.others}" if wrong.others else ""
+    return Span(f" {sign} {name} {wrong.word}{more} ", "badge-crit" if wrong.critical else "badge-warn")
 
 
 def moment_lines(view: TopView, look: Look, width: int) -> list[Line]:
@@ -85,10 +106,7 @@ def notice_lines(view: TopView, look: Look, width: int) -> list[Line]:
     if fresh.flow is Flow.LATE:
         text, role = f"{sign} no answer for {age(fresh.silent_seconds)} {look.glyphs.dot} {old}", "crit"
     elif fresh.flow is Flow.FAILING:
-        text, role = (
-            f"{sign} poll failed, still trying {look.glyphs.dot} {old} {look.glyphs.dot} {printable(fresh.error)}",
-            "crit",
-        )
+        text, role = f"{sign} {look.glyphs.dot.join(_failing(view, old))}", "crit"
     elif fresh.flow is Flow.PAUSED:
         text, role = f"{sign} PAUSED {look.glyphs.dot} {old} {look.glyphs.dot} space resumes, r polls once", "warn"
     elif view.notice is not None and (view.notice.alert.severity >= Severity.WARN or not view.problems):
@@ -100,6 +118,15 @@ def notice_lines(view: TopView, look: Look, width: int) -> list[Line]:
     else:
         text, role = printable(view.banner), "muted"
     return [crop((Span(" "), Span(text, role)), width, look.glyphs.ellipsis)]
+
+
+def _failing(view: TopView, old: str) -> list[str]:
+    """That it fails, how old the figures are, and why; of a host when it is tried again."""
+    fresh = view.freshness
+    if fresh.retry_seconds is None:
+        return ["poll failed, still trying ", f" {old} ", f" {printable(fresh.error)}"]
+    again = f"tries again in {age(fresh.retry_seconds)}" if fresh.retry_seconds else "trying again"
+    return [f"{old} ", f" {again} ", f" {printable(fresh.error).removeprefix(f'host {view.host}: ')}"]
 
 
 def _alert_line(notice: Notice, look: Look, width: int) -> Line:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from dmtui.thinpool.text import printable
 from dmtui.tui.figures import Look
 from dmtui.tui.freshness import Flow
@@ -12,7 +14,7 @@ from dmtui.tui.paint.header import TopView
 def welcome_lines(view: TopView, look: Look, width: int) -> list[Line]:
     """A friendly text in the middle: what was looked for, and what can be done."""
     if view.freshness.sample_at is None:
-        return _middle(_waiting(view), look, width)
+        return _middle(_waiting(view, width), look, width)
     emulated = view.machine == "emulated"
     make: list[Line] = [
         (Span("P", "accent"), Span(" makes the pool of the graph directory, or activates it over its files.")),
@@ -36,10 +38,13 @@ def welcome_lines(view: TopView, look: Look, width: int) -> list[Line]:
     return _middle(text, look, width)
 
 
-def _waiting(view: TopView) -> list[Line]:
+def _waiting(view: TopView, width: int) -> list[Line]:
     if view.freshness.flow is Flow.FAILING:
-        return [(Span("The machine cannot be read", "crit"),), (), (Span(printable(view.freshness.error)),)]
-    return [(Span("Asking the machine ...", "strong"),)]
+        what = f"Host {view.host} cannot be watched" if view.host else "The machine cannot be read"
+        error = printable(view.freshness.error).removeprefix(f"host {view.host}: ")
+        why: list[Line] = [(Span(part),) for part in textwrap.wrap(error, max(20, width - 4), break_on_hyphens=False)]
+        return [(Span(what, "crit"),), (), *why]
+    return [(Span(f"Connecting to {view.host} ..." if view.host else "Asking the machine ...", "strong"),)]
 
 
 def _middle(text: list[Line], look: Look, width: int) -> list[Line]:

@@ -16,6 +16,7 @@ _PLACES: dict[Scope, tuple[str, str]] = {
     Scope.EVENTS: ("events", "EventsScreen"),
     Scope.MACHINE: ("machine", "MachineScreen"),
     Scope.OPERATIONS: ("operations", "OperationsScreen"),
+    Scope.HOSTS: ("hosts", "HostsScreen"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import Any, ClassVar, Protocol, cast
 
@@ -48,8 +49,11 @@ class DashboardScreen(Screen[None]):
     """Whose actions are this screen's."""
     MARKS: ClassVar[bool] = False
     """Whether the devices that are marked on it are what operations are done to."""
+    COMMANDS_THERE: ClassVar[bool] = True
+    """Whether the commands that can be copied are for a shell on the machine that is shown."""
 
     _look = Look()
+    _host = ""
     _shown_at: Size | None = None
 
     class ViewWanted(Message):
@@ -124,11 +128,17 @@ class DashboardScreen(Screen[None]):
         from dmtui.tui.screens.copy import CopyScreen  # noqa: PLC0415 - read when it is asked for
 
         app = cast("App[Any]", self.app)  # pyright: ignore[reportUnknownMemberType]
-        entries = tuple(dict.fromkeys(self.copied_entries()))
+        entries = tuple(dict.fromkeys(map(self._from_here, self.copied_entries())))
         if not entries:
             app.notify("there is nothing to copy", severity="warning", markup=False)
             return
         app.push_screen(CopyScreen(entries, self._look), lambda entry: entry and copy(app, entry.title, entry.text))
+
+    def _from_here(self, entry: Entry) -> Entry:
+        """A command for a host goes there through ssh: pasted into a shell here it would ask the wrong machine."""
+        if entry.title != "command" or not self._host or not self.COMMANDS_THERE:
+            return entry
+        return entry._replace(text=shlex.join(["ssh", self._host, entry.text]))
 
     def copied_entries(self) -> Iterable[Entry]:
         """What can be copied: first what has the focus."""
@@ -147,6 +157,7 @@ class DashboardScreen(Screen[None]):
 
     def show(self, state: DashboardState) -> None:
         """Show a state."""
+        self._host = state.top.host
         fresh, self._look, self._shown_at = state.top.freshness, state.look, self.app.size  # pyright: ignore[reportUnknownMemberType]
         classes = {f"-{density.value}": density is state.look.density for density in Density}
         classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": state.pool is None}
