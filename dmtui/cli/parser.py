@@ -116,7 +116,7 @@ def build_parser(words: Collection[str] | None = None) -> argparse.ArgumentParse
     playing.add_argument("file", metavar="FILE")
     playing.add_argument("--format", choices=("text",), help="print a line a sample instead")
     playing.add_argument("--interval", type=float, default=unset, metavar="S", help="seconds between pictures")
-    _add_groups(command, shared, words)
+    _add_groups(command, Parser(add_help=False, parents=[shared, far]), words)
     return parser
 
 

@@ -83,13 +83,14 @@ class Connection:
                 if self._wake in ready:
                     self._wake.hear()
                     yield None
-                if stderr in ready and not self._listen(stderr):
-                    selector.unregister(stderr)
                 if stdout in ready:
                     content = os.read(stdout.fileno(), _AT_ONCE_BYTES)
                     if not content:
                         return
+                    self._said = b""  # whatever it was, samples came after it
                     yield from self._splitter.lines_of(content)
+                if stderr in ready and not self._listen(stderr):
+                    selector.unregister(stderr)
 
     def end(self) -> int | None:
         """End ssh and all that it started, and wait for it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -112,6 +114,9 @@ class HostsApp(DashboardApp):
 
     def on_mount(self) -> None:
         """Connect to all of them; the dashboard itself does so to the one that is shown."""
+        loop = asyncio.get_running_loop()
+        for sign in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(sign, self.exit)  # a terminal that is closed takes every ssh with it
         for watched in self._watched:
             watched.stream.start()
 

@@ -39,6 +39,8 @@ PANELS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("machine-versions", "Machine", ("device-mapper", "thin-pool target", "udev sync", "deferred removal")),
     ("machine-programs", "Programs", ("program",)),
     ("machine-loops", "Loop devices", ("file", "autoclear", "carries")),
+    ("hosts", "Hosts", ("connection", "FIGURES", "WORST")),
+    ("host", "Host", ("connection",)),
 )
 """The panels by their ids: title, and the figures that stand in them."""
 MORE_FIGURES: tuple[tuple[str, str], ...] = (
@@ -83,6 +85,13 @@ MORE_FIGURES: tuple[tuple[str, str], ...] = (
     ("TOOK", "From the first step to the last, waits included."),
     ("program", "Looked for in the PATH, not run. What lacks it, and the packages that bring it, stand beside."),
     ("carries", "The devices that stand upon it (/sys/block/loopN/holders)."),
+    (
+        "connection",
+        "LIVE: samples come over ssh. no answer: the next one is overdue. lost: ssh has ended; it is tried again after "
+        "1 to 60 s, where only somebody can mend it after 5 min, and at once with r.",
+    ),
+    ("FIGURES", "How old they are, by the clock here: from when they arrived, whatever the clock there shows."),
+    ("WORST", "The worst alert that is on, by the thresholds in [alerts] of the configuration here."),
     ("autoclear", "The loop device goes when its last user closes it (LO_FLAGS_AUTOCLEAR)."),
 )
 _TITLE_WIDTH = 18

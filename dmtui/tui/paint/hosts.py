@@ -14,9 +14,9 @@ _KEY_WIDTH = 13
 
 
 def host_name(row: Standing, look: Look, room: int) -> Line:
-    """Its name; the one that is shown stands out."""
-    name = fit_middle(row.host, room, look.glyphs.ellipsis).rstrip()
-    return (Span(name, "accent" if row.shown else "strong"),)
+    """Its name; the one that is shown has a mark."""
+    name = fit_middle(row.host, room - 2, look.glyphs.ellipsis).rstrip()
+    return (Span(f"{look.glyphs.mark if row.shown else ' '} {name}", "accent" if row.shown else "strong"),)
 
 
 def host_state(row: Standing, look: Look, room: int) -> Line:

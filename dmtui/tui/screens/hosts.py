@@ -20,7 +20,7 @@ from dmtui.tui.widgets.line_table import Column, LineTable
 from dmtui.tui.widgets.panel import Panel
 
 COLUMNS: tuple[Column[Standing], ...] = (
-    Column("host", "HOST", 12, hosts.host_name, lambda row: row.host, wide=(100, 24)),
+    Column("host", "  HOST", 14, hosts.host_name, lambda row: row.host, wide=(100, 24)),
     Column("state", "STATE", 12, hosts.host_state, lambda row: -row.urgency),
     Column("age", "FIGURES", 11, hosts.host_age, lambda row: row.freshness.age_seconds, "right", descending=True),
     Column("pools", "POOLS", 5, hosts.host_pools, lambda row: row.pools or 0, "right", descending=True),
@@ -82,7 +82,8 @@ class HostsScreen(DashboardScreen):
             self._at_shown = True
             table.move_to(next((row.host for row in state.hosts if row.shown), None))
         row = next((row for row in state.hosts if row.host == table.cursor_key), None)
-        self.panel("host").entitle(titled(row.host if row else "", state.look))
+        title = "" if row is None else f"{row.host}, which is shown" if row.shown else row.host
+        self.panel("host").entitle(titled(title, state.look))
         self.panel("host").show(row, state.look)
 
     def action_sort_hosts(self) -> None:
