@@ -21,6 +21,7 @@ from dmtui.monitor.sample import Pool, Sample  # noqa: E402 - the path and the s
 from dmtui.tui.app import DashboardApp  # noqa: E402
 from tests.tui import samples  # noqa: E402
 from tests.tui.demonstrating import demonstration, sample_of, step_on  # noqa: E402
+from tests.tui.farhosts import SIX, Hosts, let_come  # noqa: E402
 from tests.tui.pictures import past  # noqa: E402
 from tests.tui.test_machine_screen import FACTS  # noqa: E402
 
@@ -76,6 +77,18 @@ async def shoot_machine() -> None:
     print("screen-machine.svg 120x40")
 
 
+async def shoot_hosts() -> None:
+    """Six hosts, the cursor on one that does not let us in."""
+    hosts = Hosts(*SIX, clock=lambda: samples.NOW + 2)
+    hosts.app.NOTIFICATION_TIMEOUT = 0
+    async with hosts.app.run_test(size=(120, 40)) as pilot:
+        await let_come(hosts, pilot)
+        await pilot.press("7", "down", "down")
+        await pilot.pause()
+        (HERE / "hosts.svg").write_text(hosts.app.export_screenshot(title="dmtui"))
+    print("hosts.svg 120x40")
+
+
 async def play(name: str, size: tuple[int, int], pages: int | None = None) -> list[str]:
     """A picture of each page of a demonstration, up to one of them; its machine is always in the same place."""
     frames: list[str] = []
@@ -119,6 +132,7 @@ async def main() -> None:
     """Every picture."""
     await shoot_screens()
     await shoot_machine()
+    await shoot_hosts()
     await film("snapshots")
     (HERE / "demo-overprovision.svg").write_text((await play("overprovision", (120, 40), 3))[-1])
     others = (samples.lvm_pool(), samples.containerd_pool())

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from dmtui.monitor.poller import PollFailed
 from dmtui.remote.reach import Reach
 from dmtui.tui.hosts import HostsApp
 from tests.tui import samples
+
+SIX = ("web1", "web2", "root@db1.example.org", "db2", "build", "store-in-the-other-building")
+DENIED = (
+    "does not let us in: root@db1.example.org: Permission denied (publickey); `ssh root@db1.example.org` must work "
+    "unasked: load a key (ssh-add), or share an open connection (ssh -M root@db1.example.org)"
+)
 
 
 class Scripted:
@@ -55,10 +63,22 @@ class Hosts:
         self.of[host].deliver(samples.sample(*pools, at=at, machine=machine))
 
 
+async def let_come(hosts, pilot):
+    """Let the six hosts be as different as hosts are."""
+    await pilot.pause()
+    for second in range(3):
+        at = samples.NOW + second
+        hosts.send("web1", samples.docker_pool(0.61), samples.lvm_pool(), at=at)
+        hosts.send("web2", samples.docker_pool(0.97), at=at)
+        hosts.send("db2", samples.containerd_pool(), at=at, machine="emulated")
+        hosts.send("store-in-the-other-building", samples.lvm_pool(), at=at)
+        await pilot.pause()
+    hosts.of["root@db1.example.org"].loses(DENIED, samples.NOW, 300)
+    hosts.of["store-in-the-other-building"].loses("client_loop: send disconnect: Broken pipe", samples.NOW + 2)
+
+
 def dmtui_pool(**changes):
     """A pool of dmtui's own on loop files."""
-    import dataclasses
-
     pool = samples.docker_pool()
     graph = "/srv/graph/devicemapper"
     backing = dataclasses.replace(pool.data_backing, loop_file=f"{graph}/data")

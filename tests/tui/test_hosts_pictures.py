@@ -3,14 +3,8 @@
 import pytest
 
 from tests.tui import samples
-from tests.tui.farhosts import Hosts
+from tests.tui.farhosts import SIX, Hosts, let_come
 from tests.tui.pictures import EVERY_SIZE, SIZES
-
-NAMES = ("web1", "web2", "root@db1.example.org", "db2", "build", "store-in-the-other-building")
-DENIED = (
-    "does not let us in: root@db1.example.org: Permission denied (publickey); `ssh root@db1.example.org` must work "
-    "unasked: load a key (ssh-add), or share an open connection (ssh -M root@db1.example.org)"
-)
 
 
 @pytest.fixture
@@ -18,20 +12,11 @@ def looks_right(clock, snap_compare):
     """Lets things come from six hosts, presses keys, and compares the picture with the one that was approved."""
 
     def compare(*press, size=SIZES["120x40"], plain=False, lost=()):
-        hosts = Hosts(*NAMES, clock=clock, ascii=plain)
+        hosts = Hosts(*SIX, clock=clock, ascii=plain)
         hosts.app.NOTIFICATION_TIMEOUT = 0
 
         async def prepare(pilot):
-            await pilot.pause()
-            for second in range(3):
-                at = samples.NOW + second
-                hosts.send("web1", samples.docker_pool(0.61), samples.lvm_pool(), at=at)
-                hosts.send("web2", samples.docker_pool(0.97), at=at)
-                hosts.send("db2", samples.containerd_pool(), at=at, machine="emulated")
-                hosts.send("store-in-the-other-building", samples.lvm_pool(), at=at)
-                await pilot.pause()
-            hosts.of["root@db1.example.org"].loses(DENIED, samples.NOW, 300)
-            hosts.of["store-in-the-other-building"].loses("client_loop: send disconnect: Broken pipe", samples.NOW + 2)
+            await let_come(hosts, pilot)
             for host in lost:
                 hosts.of[host].loses("client_loop: send disconnect: Broken pipe", samples.NOW + 2)
             clock.now = samples.NOW + 2 + 5 * bool(lost)
