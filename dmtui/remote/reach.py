@@ -37,7 +37,11 @@ class Reach:
 
     def watching(self, interval_seconds: float) -> list[str]:
         """The argument list of an ssh over which samples come for as long as it lasts."""
-        words = [*self.program, *self.options, "watch", "--format", "json", "--interval", f"{interval_seconds:g}"]
+        named = any(option.startswith("--machine=") for option in self.options)
+        # Not auto: where there is no device-mapper that would make an emulated machine, and show it for the real one.
+        machine = () if named else ("--machine=kernel",)
+        watch = ("watch", "--format", "json", "--interval", f"{interval_seconds:g}")
+        words = (*self.program, *machine, *self.options, *watch)
         options = [word for option in _OPTIONS for word in ("-o", option)]
         # No terminal, no agent, no display; the host was checked, and behind -- it can be no option all the same.
         return ["ssh", "-T", "-a", "-x", *options, "--", checked_host(self.host), shlex.join(words)]

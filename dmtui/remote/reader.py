@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
+from typing import cast
+
 from dmtui import __version__
 from dmtui.monitor.sample import Sample
 from dmtui.remote.errors import RemoteError, cut
 from dmtui.remote.ourtime import OurTime
 from dmtui.remote.reach import Reach
+from dmtui.thinpool.text import printable
 
 LONGEST_LINE_BYTES = 32 << 20
 """A sample of 10,000 devices with their records is 5 MB."""
 MOST_CHATTER_LINES = 100
 """What the shell there may print before our program speaks."""
 _BEGINNING = b'{"format":'
+_PLAIN = re.compile(rb"[ -\[\]-~]*")
+"""A line without a character that is not printable, and without an escape that could stand for one."""
 _END_OF_TIME = 253_402_300_800.0
 """The year 10000: later moments have no date."""
 
@@ -68,7 +75,7 @@ class SampleReader:
             self._pass_over(line)
             return None
         try:
-            sample = Sample.from_json(line.decode())
+            sample = Sample.from_json(_spelled_out(line))
         except ValueError as error:
             raise RemoteError(
                 self._reach.host,
@@ -90,3 +97,27 @@ class SampleReader:
                 f"sends what is no sample: {cut(line[:1000].decode('utf-8', 'replace').strip())!r}",
                 f"see what `{self._reach.typed('watch', '--format', 'json', '--count', '1')}` prints",
             )
+
+
+def _spelled_out(line: bytes) -> str:
+    """The line with every control character in its texts spelled out, wherever they are shown or written later.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    if _PLAIN.fullmatch(line):  # nearly always
+        return line.decode()
+    try:
+        return json.dumps(_printable(json.loads(line)))
+    except RecursionError:
+        raise ValueError("it has no end") from None
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [_printable(each) for each in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {printable(key): _printable(each) for key, each in cast("dict[str, object]", value).items()}
+    return value

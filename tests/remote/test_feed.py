@@ -51,7 +51,7 @@ def test_samples_come_as_they_are_sent(opened):
 def test_ssh_is_asked_for_samples_at_the_interval(opened, ssh):
     _, came = opened("steady", interval=2.5)
     until(lambda: came, what="a sample")
-    assert ssh.calls[0][-3:] == ["--", "steady", "dmtui watch --format json --interval 2.5"]
+    assert ssh.calls[0][-3:] == ["--", "steady", "dmtui --machine=kernel watch --format json --interval 2.5"]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_it_ends_quickly_and_with_its_ssh(opened, ssh, host):
     assert time.monotonic() - began < 0.1
     assert feed.close(5.0)
     assert time.monotonic() - began < 1.5
-    assert not ssh.alive
+    until(lambda: not ssh.alive, 1.0, "the end of what ssh had started")  # killed with it, and gone a moment later
 
 
 def test_a_stopped_process_ends_too(opened, ssh):
@@ -196,7 +196,7 @@ def test_a_stopped_process_ends_too(opened, ssh):
     os.killpg(ssh.pids[0], signal.SIGSTOP)
     feed.stop()
     assert feed.close(5.0)
-    assert not ssh.alive
+    until(lambda: not ssh.alive, 1.0, "the end of what ssh had started")  # killed with it, and gone a moment later
 
 
 def test_it_waits_for_nothing_that_was_never_started(ssh):

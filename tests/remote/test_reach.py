@@ -13,7 +13,7 @@ def test_the_host_stands_alone_behind_the_end_of_the_options():
     words = Reach("root@web1").watching(2.0)
     assert words[0] == "ssh"
     assert words[-3:-1] == ["--", "root@web1"]
-    assert words[-1] == "dmtui watch --format json --interval 2"
+    assert words[-1] == "dmtui --machine=kernel watch --format json --interval 2"
     options = words[1:-3]
     for option in ("BatchMode=yes", "ClearAllForwardings=yes", "ControlMaster=no", "PermitLocalCommand=no"):
         assert options[options.index(option) - 1] == "-o"
@@ -27,10 +27,10 @@ def test_a_host_that_nobody_checked_is_checked():
 
 def test_words_reach_the_program_there_whole_whatever_is_in_them():
     nasty = ("a b", "$HOME", "`id`", "it's", ";", "-x", "*")
-    words = Reach("web1", ("printf", "%s\\n", *nasty), ("--graph=/a b",)).watching(0.5)
+    words = Reach("web1", ("printf", "%s\\n", *nasty), ("--graph=/a b", "--machine=emulated")).watching(0.5)
     there = subprocess.run(["sh", "-c", words[-1]], capture_output=True, text=True, check=True)
     printed = there.stdout.splitlines()
-    assert printed == [*nasty, "--graph=/a b", "watch", "--format", "json", "--interval", "0.5"]
+    assert printed == [*nasty, "--graph=/a b", "--machine=emulated", "watch", "--format", "json", "--interval", "0.5"]
 
 
 def test_what_is_to_be_typed_survives_both_shells():

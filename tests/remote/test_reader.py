@@ -1,6 +1,7 @@
 """What comes from another machine is taken apart: whole lines of bounded length, samples, and what is none."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -86,6 +87,35 @@ def test_a_sample_that_cannot_be_read_is_one_of_another_version(reader, line):
     assert "`ssh web1 dmtui --version`" in str(caught.value)
     assert caught.value.lasting
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\x1b]0;owned\x07", "\x9b2J", "a\nb\rc", "\u202eabc", "\ud800", "\x7f"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_no_text_of_a_sample_keeps_a_character_that_moves_the_cursor(reader, evil, ascii_only):
+    fields = json.loads(LINE)
+
+    def spoilt(value):
+        if isinstance(value, str):
+            return value + evil
+        if isinstance(value, list):
+            return [spoilt(each) for each in value]
+        return {key: spoilt(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+    line = json.dumps(spoilt(fields), ensure_ascii=ascii_only, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    sample = reader.take(line, samples.NOW)
+    assert sample.pools[0].owner.startswith("docker")
+    assert len(all_texts(sample)) > 20
+    assert all(text.isprintable() for text in all_texts(sample))
+
+
+def all_texts(value) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, tuple):
+        return [text for each in value for text in all_texts(each)]
+    if dataclasses.is_dataclass(value):
+        return [text for field in dataclasses.fields(value) for text in all_texts(getattr(value, field.name))]
+    return []
 
 
 @pytest.mark.parametrize("moment", [-1.0, 1e15])
