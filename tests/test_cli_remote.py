@@ -217,7 +217,11 @@ def test_a_dashboard_that_is_told_to_end_or_loses_its_terminal_ends_its_ssh(far,
         terminal._fd = os.open(os.devnull, os.O_RDWR)
     else:
         os.kill(terminal._pid, sign)
-    assert terminal.wait_for_end() < 5.0
+    try:
+        assert terminal.wait_for_end() < 5.0
+    except TimeoutError:
+        terminal.kill()
+        raise
     until(lambda: not ssh.alive, 1.0, "the end of what ssh had started")
 
 

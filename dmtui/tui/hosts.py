@@ -114,9 +114,7 @@ class HostsApp(DashboardApp):
 
     def on_mount(self) -> None:
         """Connect to all of them; the dashboard itself does so to the one that is shown."""
-        loop = asyncio.get_running_loop()
-        for sign in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(sign, self.exit)  # a terminal that is closed takes every ssh with it
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         for watched in self._watched:
             watched.stream.start()
 
