@@ -119,15 +119,15 @@ def note_origins(connection: sqlite3.Connection, minor: int) -> None:
         connection.execute(query, (size, minor, number))
 
 
-def pool_is_suspended(connection: sqlite3.Connection, minor: int, *, and_works: bool = False) -> bool:
-    """Whether the pool of a device's thin targets is suspended, and the device with it, and has not failed where asked.
+def pool_is_suspended(connection: sqlite3.Connection, minor: int) -> bool:
+    """Whether the pool of a device's thin targets is suspended, and the device with it.
 
     A table that waits to become live counts too: the kernel suspends every device that has a thin of the pool open.
     """
     row = connection.execute(
         "SELECT 1 FROM targets t JOIN pools USING (metadata_id) JOIN devices d ON d.minor = pools.minor"
-        " WHERE t.minor = ? AND t.type = ? AND d.suspended AND mode <> ?",
-        (minor, THIN, "FAIL" if and_works else ""),
+        " WHERE t.minor = ? AND t.type = ? AND d.suspended",
+        (minor, THIN),
     ).fetchone()
     return row is not None
 

@@ -272,8 +272,6 @@ class EmulatedDeviceMapper:
                     raise machine_error(errno.EBUSY, f"device {name}", "removing it")
                 connection.execute("UPDATE devices SET deferred = 1 WHERE minor = ?", (device.minor,))
                 return
-            if devices.pool_is_suspended(connection, device.minor, and_works=True):
-                raise _waits(name, "removing it", "its pool is suspended")
             self._destroy(connection, device)
         self._waiting.for_udev(name, "removing it")
 

@@ -37,23 +37,27 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10**9, help="begin no course after that")
     parser.add_argument("--keep-going", action="store_true", help="do not shrink; go on after a difference")
     parser.add_argument("--record", type=Path, help="play the kernel alone and keep what it told (.jsonl.gz)")
+    parser.add_argument("--again", type=Path, help="play the courses of a recording instead of random ones")
     parser.add_argument("--against", type=Path, nargs="+", help="play the emulated machine against recordings")
     arguments = parser.parse_args()
     count = -(-arguments.operations // arguments.length)
     lean = arguments.lean if arguments.lean == CUTS else None
     wanted = (seed for seed in itertools.count(arguments.seed) if arguments.lean in (None, shape(seed, lean).lean))
     seeds = itertools.islice(wanted, count)
+    chosen = ((seed, shape(seed, lean), list(operations(seed, arguments.length, lean))) for seed in seeds)
+    if arguments.again:
+        chosen = ((each.seed, each.shape, each.operations) for each in courses.read(arguments.again))
     if arguments.against:
         recorded = [transcript for path in arguments.against for transcript in courses.read(path)]
         return report([(transcript, compare(transcript)) for transcript in recorded])
     with Kernel() as kernel:
         give_up_at = time.monotonic() + arguments.seconds
         played: list[tuple[Transcript, Difference | None]] = []
-        for seed in seeds:
+        for seed, drawn, course in chosen:
             if time.monotonic() > give_up_at:
                 break
             began = time.monotonic()
-            transcript = kernel.play(seed, shape(seed, lean), list(operations(seed, arguments.length, lean)))
+            transcript = kernel.play(seed, drawn, course)
             between = time.monotonic()
             found = None if arguments.record else compare(transcript)
             took = f"{between - began:.1f} s + {time.monotonic() - between:.1f} s"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dmtui.machine.emulated import EmulatedMachine
+from dmtui.machine.errors import MachineError
 from tests.machine.differential.emulated import EmulatedSide
 from tests.machine.differential.operations import Operation, Shape
 from tests.machine.differential.player import OPEN, Player
@@ -59,6 +60,8 @@ def play_emulated(seed: int, shape: Shape, operations: Sequence[Operation]) -> T
         transcript = Transcript(seed, shape, list(operations))
         try:
             play(Player(machine, EmulatedSide(machine), "/course", shape), transcript)
+        except MachineError as error:
+            transcript.seen.append([f"cannot be cleared away: {error}"])
         finally:
             machine.close()
     return transcript

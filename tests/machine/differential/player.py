@@ -130,7 +130,7 @@ class Player:
             waits = verb in _INPUT_OUTPUT and (info.suspended or self._origin_waits(values[0]))
             if verb in ("suspend", "resume") and values[0] in self.side.waiting():
                 waits = waits or self._waits_for_waiting(verb, info, *values[1:])
-            if waits or (info.internal_suspend and not _is_busy(verb, info)):
+            if waits or (info.internal_suspend and verb != "remove"):
                 raise TimedOutError(info.name, "would wait", "", errno.ETIMEDOUT)
         getattr(self, f"_{verb}")(*values)
 
@@ -401,10 +401,6 @@ def loop_sectors(shape: Shape, name: str) -> int:
     """Size of the data or the metadata device at first."""
     blocks = {"data": shape.data_blocks * shape.block_sectors, "metadata": shape.metadata_blocks * METADATA_SECTORS}
     return blocks[name]
-
-
-def _is_busy(verb: str, info: DeviceInfo) -> bool:
-    return verb == "remove" and info.open_count > 0
 
 
 def _masked(line: str) -> str:
