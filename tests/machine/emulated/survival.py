@@ -18,6 +18,8 @@ from tests.machine.emulated.bench import BLOCK, Bench, check_counts
 
 DATA_BLOCKS, THIN_BLOCKS = 6000, 1000
 LAST_ID = 16_000_000
+WORDS = "0 1 error_if_no_space"
+"""Of the pool: a write that waits in it would outlive its process, and keep its device."""
 _spawn = multiprocessing.get_context("spawn")
 
 
@@ -118,7 +120,7 @@ def read_notes(path: Path) -> Noted:
 def make(directory: Path) -> None:
     """A machine with a pool and nothing in it."""
     machine = EmulatedMachine.open(directory)
-    Bench(machine, blocks=DATA_BLOCKS)
+    Bench(machine, blocks=DATA_BLOCKS, words=WORDS)
     machine.close()
 
 
@@ -168,7 +170,7 @@ def check(directory: Path, noted: list[Noted]) -> None:
     doubtful = frozenset().union(*(each.doubtful for each in noted))
     assert certain <= found - {LAST_ID} <= certain | doubtful
     assert len(doubtful) <= len(noted)
-    mapper.create("p", [Target(0, DATA_BLOCKS * BLOCK // 512, "thin-pool", "/dev/loop1 /dev/loop0 128 0")])
+    mapper.create("p", [Target(0, DATA_BLOCKS * BLOCK // 512, "thin-pool", f"/dev/loop1 /dev/loop0 128 {WORDS}")])
     for thin_id in found:
         mapper.message("p", f"delete {thin_id}")
     assert mapper.status_flush("p").targets[0].params.split()[2] == f"0/{DATA_BLOCKS}"
