@@ -82,6 +82,16 @@ def test_a_suspended_device_says_so_until_it_is_resumed(rig):
     assert not rig.mapper.info(thin).suspended
 
 
+def test_a_thin_of_a_suspended_pool_can_be_removed(rig):
+    pool, thin = rig.pool(), rig.thin(1)
+    rig.mapper.suspend(pool)
+    assert rig.mapper.info(thin).internal_suspend
+    rig.mapper.remove(thin)
+    assert thin not in rig.names()
+    rig.mapper.resume(pool)
+    assert rig.mapper.info(pool).open_count == 0
+
+
 def test_suspending_twice_and_resuming_twice_are_no_errors(rig):
     rig.pool()
     thin = rig.thin(1)
