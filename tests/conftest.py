@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -17,6 +18,10 @@ settings.register_profile(
     "dmtui", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
 )
 settings.load_profile("dmtui")
+
+# A dashboard is some 50,000 objects in cycles. The usual thresholds look through all of them, and through every test
+# module and library, again and again while the next one is built: 40 % of the processor time of tests/tui.
+gc.set_threshold(50_000, 10, 10)
 
 
 @pytest.fixture(params=["emulated", pytest.param("kernel", marks=pytest.mark.kernel)])
