@@ -7,7 +7,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +67,22 @@ class Scene:
         """Begin anew, and live until the reaper comes; returns the calls that were made."""
         self.put(self._files)
         return self.live(reaper, self.operation.perform)
+
+    def deaths(self, manner: Manner = Manner.BEFORE, step: int = 1) -> Iterator[Reaper]:
+        """Be dead before (or after) every `step`-th call, by one life in which photographs are taken then.
+
+        A death by a signal changes nothing, so what it leaves is what was there. Where that is what the death before
+        left, it was met already.
+        """
+        photographer = _Photographer(self.home, manner)
+        self.run(photographer)
+        before: dict[str, bytes] | None = None
+        for at, files in list(enumerate(photographer.taken, start=1))[::step]:
+            if files != before:
+                self.put(files)
+                EmulatedMachine.open(self.home).close()  # the kernel closes what a dead process held
+                yield Reaper(at, manner, trace=self.trace[:at])
+            before = files
 
     def put(self, files: dict[str, bytes]) -> None:
         """Let the machine be as it was when these were its files."""
@@ -131,6 +149,28 @@ class Scene:
         return points(self.trace, *manners)
 
 
+class _Photographer(Reaper):
+    """Comes to nobody; keeps what was on disk when each call began, or had ended."""
+
+    def __init__(self, home: Path, manner: Manner) -> None:
+        super().__init__()
+        self._home, self._manner = home, manner
+        self.taken: list[dict[str, bytes]] = []
+
+    def call(self, part, title: str, name: str, arguments: tuple[Any, ...], named: dict[str, Any]):
+        if self._manner is Manner.BEFORE:
+            self._take()
+        try:
+            return super().call(part, title, name, arguments, named)
+        finally:
+            if self._manner is Manner.AFTER:
+                self._take()
+
+    def _take(self) -> None:
+        # The index of SQLite's log is memory that its processes share: it goes with the last one.
+        self.taken.append({path: each for path, each in _contents(self._home).items() if not path.endswith("-shm")})
+
+
 def _contents(directory: Path) -> dict[str, bytes]:
     """Every file below a directory, and every directory before what is in it."""
     found: dict[str, bytes] = {}
@@ -166,8 +206,9 @@ every_operation = pytest.mark.parametrize("scene", OPERATIONS, indirect=True)
 class TestDeath:
     def test_killed_at_any_call_an_operation_is_whole_or_undone(self, scene):
         """Between two calls nothing changes, so that dying after one is tried at every fourth only."""
-        after = scene.points(Manner.AFTER)[::4]
-        for at, manner in (*scene.points(Manner.BEFORE, Manner.HALFWAY, Manner.FURTHER), *after):
+        for reaper in chain(scene.deaths(), scene.deaths(Manner.AFTER, step=4)):
+            scene.check(reaper)
+        for at, manner in scene.points(Manner.HALFWAY, Manner.FURTHER):
             reaper = Reaper(at, manner)
             scene.run(reaper)
             scene.check(reaper)
@@ -176,9 +217,7 @@ class TestDeath:
 @every_operation
 class TestPowerCut:
     def test_after_a_power_cut_at_any_call_a_start_brings_all_back(self, scene):
-        for at, manner in scene.points(Manner.BEFORE)[::3]:
-            reaper = Reaper(at, manner)
-            scene.run(reaper)
+        for reaper in scene.deaths(step=3):
             scene.check(reaper, survive_power_cut)
 
 
@@ -186,16 +225,14 @@ class TestPowerCut:
 class TestRecovery:
     def test_a_recovery_that_is_killed_as_well_is_recovered_from(self, scene):
         """At one call of each recovery, at another one in each."""
-        for at, manner in scene.points(Manner.BEFORE)[::2]:
-            reaper = Reaper(at, manner)
-            scene.run(reaper)
+        for reaper in scene.deaths(step=2):
             left = _contents(scene.home)
             machine = EmulatedMachine.open(scene.home)
             is_new = scene.is_new(machine)
             machine.close()
             if is_new:
                 deaths = points(scene.live(Reaper(), _only_open), Manner.BEFORE, Manner.HALFWAY)
-                then = Reaper(*deaths[at * 7 % len(deaths)])
+                then = Reaper(*deaths[(reaper.at or 0) * 7 % len(deaths)])
                 scene.put(left)
                 scene.live(then, _only_open)
                 scene.check(reaper, then=then)
