@@ -70,14 +70,30 @@ class Node:
 
 
 def spread(nodes: tuple[Node, ...], sizes: tuple[int, ...]) -> None:
-    """Share out the entries of neighbouring nodes, in order, so that each gets the size given for it."""
-    if all(len(node) == size for node, size in zip(nodes, sizes, strict=True)):
-        return
-    keys, values = numbers(), numbers()
-    for node in nodes:
-        keys += node.keys
-        values += node.values
-    begin = 0
-    for node, size in zip(nodes, sizes, strict=True):
-        node.keys, node.values = keys[begin : begin + size], values[begin : begin + size]
-        begin += size
+    """Share out the entries of neighbouring nodes, in order, so that each gets the size given for it.
+
+    A removal moves an entry or two between full neighbours: what stays in its node is not copied.
+    """
+    for index, size in enumerate(sizes[:-1]):
+        node = nodes[index]
+        over = len(node.keys) - size
+        if over > 0:
+            _hand_on(node, size, nodes[index + 1])
+        while over < 0:
+            giver = next(each for each in nodes[index + 1 :] if each.keys)
+            over += _take_over(node, -over, giver)
+
+
+def _hand_on(node: Node, size: int, following: Node) -> None:
+    """Put what a node has beyond a size in front of the next one's."""
+    following.keys[:0], following.values[:0] = node.keys[size:], node.values[size:]
+    del node.keys[size:], node.values[size:]
+
+
+def _take_over(node: Node, most: int, giver: Node) -> int:
+    """Add the first entries of a later node, as many as it has of them; returns how many."""
+    keys, values = giver.keys[:most], giver.values[:most]
+    node.keys += keys
+    node.values += values
+    del giver.keys[:most], giver.values[:most]
+    return len(keys)
