@@ -24,6 +24,21 @@ settings.load_profile("dmtui")
 gc.set_threshold(50_000, 10, 10)
 
 
+@pytest.fixture(scope="session")
+def starter_once(tmp_path_factory):
+    """The populated machine of the first look, made once for the tests of a process."""
+    from tests.kept import Starter
+
+    return Starter(tmp_path_factory.mktemp("starter"))
+
+
+@pytest.fixture
+def starter(starter_once):
+    """That machine as it was made."""
+    starter_once.put()
+    return starter_once
+
+
 @pytest.fixture(params=["emulated", pytest.param("kernel", marks=pytest.mark.kernel)])
 def machine_kind(request) -> str:
     return request.param

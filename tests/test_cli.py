@@ -34,15 +34,9 @@ def empty(tmp_path):
 
 
 @pytest.fixture
-def populated(empty, tmp_path):
+def populated(starter):
     """Options for an emulated machine with a pool and devices."""
-    from dmtui.lab.starter import populate
-    from dmtui.machine.emulated import EmulatedMachine
-
-    machine = EmulatedMachine.open(tmp_path / "machine")
-    populate(machine, str(tmp_path / "machine" / "devicemapper"))
-    machine.close()
-    return empty
+    return ["--machine", "emulated", "--emulated-dir", str(starter.directory)]
 
 
 @pytest.fixture
@@ -257,13 +251,13 @@ def test_the_dashboard_needs_a_terminal(run, populated):
     assert "needs a terminal" in err
 
 
-def test_another_target_under_the_pool_s_name_is_refused(run, populated, tmp_path):
+def test_another_target_under_the_pool_s_name_is_refused(run, populated, starter):
     from dmtui.machine.emulated import EmulatedMachine
     from dmtui.thinpool.table import Target
 
     name = json.loads(run(*populated, "info", "--format", "json")[1])["pool_name"]
     run(*populated, "emulator", "reboot")
-    machine = EmulatedMachine.open(tmp_path / "machine")
+    machine = EmulatedMachine.open(starter.directory)
     machine.device_mapper.create(name, [Target(0, 8, "error", "")])
     machine.close()
     status, out, err = run(*populated, "info")

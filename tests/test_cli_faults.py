@@ -6,23 +6,18 @@ import os
 import pytest
 
 from dmtui.cli import main
-from dmtui.lab.starter import populate
-from dmtui.machine.emulated import EmulatedMachine
 
 
 @pytest.fixture
-def dmtui(capsys, monkeypatch, tmp_path):
+def dmtui(capsys, monkeypatch, tmp_path, starter):
     """Runs the command over a populated machine; returns its status, standard output and standard error."""
     for key in [key for key in os.environ if key.startswith("DMTUI_")]:
         monkeypatch.delenv(key)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    machine = EmulatedMachine.open(tmp_path / "machine")
-    populate(machine, str(tmp_path / "machine" / "devicemapper"))
-    machine.close()
 
     def run(*words):
         try:
-            status = main(["--emulated-dir", str(tmp_path / "machine"), "--machine", "emulated", *map(str, words)])
+            status = main(["--emulated-dir", str(starter.directory), "--machine", "emulated", *map(str, words)])
         except SystemExit as done:
             status = done.code
         return status, *capsys.readouterr()
@@ -43,10 +38,10 @@ def mode(dmtui) -> tuple[str, bool]:
         ("metadata-error", ("Fail", None), "metadata"),
     ],
 )
-def test_a_broken_disk_is_listed_found_at_the_next_commit_and_mended(dmtui, tmp_path, kind, found, file):
+def test_a_broken_disk_is_listed_found_at_the_next_commit_and_mended(dmtui, starter, kind, found, file):
     assert dmtui("emulator", "fault", kind) == (0, "", "")
     assert mode(dmtui) == ("rw", False)
-    path = tmp_path / "machine" / "devicemapper" / "devicemapper" / file
+    path = starter.directory / "devicemapper" / "devicemapper" / file
     listed = dmtui("emulator", "fault", "list")[1]
     assert listed.startswith(f"{kind}: {path} (")
     assert f"fault: {listed}" in dmtui("emulator", "status")[1]

@@ -22,17 +22,10 @@ def own_settings(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
-@pytest.fixture(scope="module")
-def populated(tmp_path_factory):
+@pytest.fixture
+def populated(starter):
     """Options for an emulated machine with a pool and devices."""
-    from dmtui.lab.starter import populate
-    from dmtui.machine.emulated import EmulatedMachine
-
-    directory = tmp_path_factory.mktemp("machine") / "machine"
-    machine = EmulatedMachine.open(directory)
-    populate(machine, str(directory / "devicemapper"))
-    machine.close()
-    return ["--machine", "emulated", "--emulated-dir", str(directory)]
+    return ["--machine", "emulated", "--emulated-dir", str(starter.directory)]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dmtui.cli import main
+from dmtui.deviceset.graph import open_graph
 from dmtui.lab.starter import populate
 from dmtui.lab.traffic import Traffic, kept_plan
 from dmtui.machine.emulated import EmulatedMachine
@@ -22,7 +23,7 @@ class Populated:
     def __init__(self, directory):
         self.machine = EmulatedMachine.open(directory)
         self.graph = str(directory / "devicemapper")
-        self.prefix = populate(self.machine, self.graph).prefix
+        self.prefix = open_graph(self.machine.files, self.graph).prefix
         self.pool = self.prefix.pool_name
         self.flows = kept_plan(self.graph)
         self.traffic = Traffic(self.machine, self.pool, self.flows)
@@ -45,8 +46,19 @@ class Populated:
 
 
 @pytest.fixture
-def populated(tmp_path):
-    made = Populated(tmp_path / "machine")
+def populated(starter):
+    made = Populated(starter.directory)
+    yield made
+    made.machine.close()
+
+
+@pytest.fixture
+def another(tmp_path):
+    """A machine that was made on its own."""
+    machine = EmulatedMachine.open(tmp_path / "another")
+    populate(machine, str(tmp_path / "another" / "devicemapper"))
+    machine.close()
+    made = Populated(tmp_path / "another")
     yield made
     made.machine.close()
 
@@ -73,21 +85,17 @@ def test_it_is_moderate(populated):
     assert all(flow.most_bytes <= 16 * 1024**2 for flow in populated.flows)
 
 
-def test_the_same_seed_gives_the_same_machine(populated, tmp_path):
-    other = Populated(tmp_path / "another")
+def test_the_same_seed_gives_the_same_machine(populated, another):
     populated.step(150)
-    other.step(150)
-    assert other.line == populated.line
-    other.machine.close()
+    another.step(150)
+    assert another.line == populated.line
 
 
-def test_another_seed_gives_another(populated, tmp_path):
-    other = Populated(tmp_path / "another")
-    other.traffic = Traffic(other.machine, other.pool, other.flows, seed=7)
+def test_another_seed_gives_another(populated, another):
+    another.traffic = Traffic(another.machine, another.pool, another.flows, seed=7)
     populated.step(40)
-    other.step(40)
-    assert other.line != populated.line
-    other.machine.close()
+    another.step(40)
+    assert another.line != populated.line
 
 
 def test_what_the_containers_had_is_never_touched(populated):
