@@ -49,38 +49,26 @@ def text_of(player, directory):
 
 
 @pytest.fixture(scope="module")
-def played_once(tmp_path_factory):
-    """Plays a scenario, once for all tests that look at what came of its steps: some take seconds."""
+def told_once(tmp_path_factory):
+    """Plays and prints a scenario, once for all tests that look at what came of it: some take seconds.
+
+    Returns what each step came to, the text, and the directory that it lay in.
+    """
 
     @cache
-    def outcomes(scenario):
-        player, found = Player(scenario, tmp_path_factory.mktemp(scenario.name) / "machine"), []
-        while not player.ended:
-            found.append(player.play())
-        player.close()
-        return tuple(found)
-
-    return outcomes
-
-
-@pytest.fixture(scope="module")
-def printed_once(tmp_path_factory):
-    """Prints a scenario, once for all tests that look at the text; returns it and the directory that it lay in."""
-
-    @cache
-    def text(scenario):
+    def told(scenario):
         directory = tmp_path_factory.mktemp(scenario.name) / "machine"
         player = Player(scenario, directory)
         text = text_of(player, directory)
         player.close()
-        return text, directory
+        return tuple(player.played), text, directory
 
-    return text
+    return told
 
 
 @EVERY
-def test_it_gives_the_same_bytes_and_leaves_the_same_store_wherever_it_lies(scenario, player, printed_once, tmp_path):
-    first, shallow = printed_once(scenario)
+def test_it_gives_the_same_bytes_and_leaves_the_same_store_wherever_it_lies(scenario, player, told_once, tmp_path):
+    _, first, shallow = told_once(scenario)
     deep = tmp_path / "much" / "deeper" / "down" / "b"
     deep.parent.mkdir(parents=True)
     second = text_of(player(scenario.name, deep), deep)
@@ -92,8 +80,10 @@ def test_it_gives_the_same_bytes_and_leaves_the_same_store_wherever_it_lies(scen
 
 
 @EVERY
-def test_each_step_does_what_it_says_without_failing(scenario, played_once):
-    for outcome in played_once(scenario):
+def test_each_step_does_what_it_says_without_failing(scenario, told_once):
+    outcomes, _, _ = told_once(scenario)
+    assert len(outcomes) == len(scenario.steps)
+    for outcome in outcomes:
         assert outcome.failure == ""
         assert outcome.told
         assert "{" not in outcome.told + "".join(outcome.looking)
@@ -112,16 +102,16 @@ def test_what_it_says_before_the_act_has_no_figures(scenario):
 
 
 @EVERY
-def test_it_takes_one_to_three_minutes(scenario, played_once):
-    told = (f"{outcome.step.intro} {outcome.told}" for outcome in played_once(scenario))
+def test_it_takes_one_to_three_minutes(scenario, told_once):
+    told = (f"{outcome.step.intro} {outcome.told}" for outcome in told_once(scenario)[0])
     seconds = sum(map(reading_seconds, told))
     seconds += reading_seconds(" ".join(scenario.remember))
     assert 60 <= seconds <= 180
 
 
 @EVERY
-def test_it_ends_with_what_to_remember_and_the_real_commands(scenario, printed_once):
-    text, _ = printed_once(scenario)
+def test_it_ends_with_what_to_remember_and_the_real_commands(scenario, told_once):
+    _, text, _ = told_once(scenario)
     ending = text[text.index("\nRemember\n") :]
     assert ending.count("\n   - ") == len(scenario.remember) >= 3
     assert ending.count("\n   # ") == len(scenario.commands) >= 3
