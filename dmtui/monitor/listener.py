@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dmtui.machine.errors import MachineError
 
-_WAIT_SECONDS = 1.0
+_WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 """After an event it stays deaf for so long: a storm of them is answered as one."""
 
@@ -30,7 +30,7 @@ class Listener:
         threading.Thread(target=self._run, name="dmtui-listener", daemon=True).start()
 
     def stop(self) -> None:
-        """Listen no more; returns at once, the thread ends within a second."""
+        """Listen no more; returns at once, the thread ends within seconds."""
         self._stopped.set()
 
     def _run(self) -> None:

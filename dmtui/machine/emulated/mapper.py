@@ -23,14 +23,13 @@ from dmtui.machine.emulated.statuslines import ERROR, status_params, table_line
 from dmtui.machine.emulated.store import Store
 from dmtui.machine.emulated.tables import RefusedError, read_thin_id, split_message
 from dmtui.machine.emulated.waiting import Waiting
+from dmtui.machine.emulated.written import Writes
 from dmtui.machine.errors import MachineError, TimedOutError, machine_error
 from dmtui.machine.protocols import DeviceEntry, DeviceInfo, DeviceReading, Versions
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, THIN_POOL, Target
 
 _CANCEL = "@cancel_deferred_remove"
-_LOOK_SECONDS = 0.12
-"""How often the store is looked at for events."""
 _FEW = 16
 """So many devices are asked for one by one."""
 
@@ -75,20 +74,25 @@ class EmulatedDeviceMapper:
         return tuple(DeviceEntry(name, DeviceNumber(devices.DM_MAJOR, minor), nr) for name, minor, nr in rows)
 
     def wait_for_event(self, seconds: float) -> bool:
-        """See `DeviceMapper.wait_for_event`; other processes may cause one, so the store is looked at now and then."""
+        """See `DeviceMapper.wait_for_event`; other processes may cause one, and their writes to the store are heard."""
         end = time.monotonic() + seconds
-        while True:
-            version = self._store.version()
-            if version != self._told[0]:
-                with self._store.read() as connection:
-                    events = connection.execute("SELECT coalesce(sum(event_nr), 0) FROM devices").fetchone()[0]
-                before, self._told = self._told, (version, events)
-                if before[0] and events > before[1]:
-                    return True
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            time.sleep(min(left, _LOOK_SECONDS))
+        with Writes(self._store.log_path) as writes:
+            while not self._has_had_event():
+                left = end - time.monotonic()
+                if left <= 0:
+                    return False
+                writes.wait(left)
+        return True
+
+    def _has_had_event(self) -> bool:
+        """Whether a device has had an event since this was asked the last time."""
+        version = self._store.version()
+        if version == self._told[0]:
+            return False
+        with self._store.read() as connection:
+            events = connection.execute("SELECT coalesce(sum(event_nr), 0) FROM devices").fetchone()[0]
+        before, self._told = self._told, (version, events)
+        return bool(before[0]) and events > before[1]
 
     def info(self, name: str) -> DeviceInfo:
         """See `DeviceMapper.info`."""

@@ -188,6 +188,11 @@ class Store:
             finally:
                 self._reader.execute("COMMIT")
 
+    @property
+    def log_path(self) -> Path:
+        """The file that every change is written to first."""
+        return self.path.with_name(f"{self.path.name}-wal")
+
     def version(self) -> int:
         """Another number whenever anybody has changed the store: the cheapest of all questions."""
         with self._reading, self._explained():
