@@ -350,6 +350,13 @@ class Machine(Protocol):
         """What its clock shows, in seconds since the epoch."""
         ...
 
+    def standstill(self) -> int | None:
+        """A number that is the same as before while no answer but the clock's can be another; cheap.
+
+        None where only asking everything tells that, as of a kernel.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of what is held open."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dmtui.deviceset.recognition import host_of_loop_file, limited_by_host
 from dmtui.machine.errors import (
@@ -62,14 +62,29 @@ class Discoverer:
         default_factory=dict[tuple[str, str, int], tuple[ThinTable, int]]
     )
     _poll: int = 0
+    _before: tuple[int, Sample] | None = None
+    """The last sample, and at which standstill of its machine it was taken."""
 
     def take(self) -> Sample:
-        """Take one sample.
+        """Take one sample: where the machine has stood still since, the one before at another moment.
 
         Raises:
             MachineError: the machine cannot be read at all.
         """
         started, taken_at = time.perf_counter(), self.now()
+        standstill = self.machine.standstill()
+        if self._before is not None and self._before[0] == standstill and self._records_stand():
+            machine_at, took_seconds = self.machine.now(), time.perf_counter() - started
+            return replace(self._before[1], taken_at=taken_at, took_seconds=took_seconds, machine_at=machine_at)
+        sample = self._asked_for(started, taken_at)
+        self._before = None if standstill is None or sample.problems else (standstill, sample)
+        return sample
+
+    def _records_stand(self) -> bool:
+        return self.records is None or self.records.stand()
+
+    def _asked_for(self, started: float, taken_at: float) -> Sample:
+        """A sample for which everything was asked."""
         self._poll += 1
         problems: list[str] = []
         entries = self.machine.device_mapper.list_devices()

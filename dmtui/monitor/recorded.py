@@ -48,9 +48,14 @@ class RecordReader:
     machine: Machine
     directory: str
     _kept: Recorded | None = None
+    _watched: tuple[Path, ...] = ()
     _stamps: _Stamps | None = None
     _log: AuditLog | None = None
     _created_at: dict[str, float] = field(default_factory=dict[str, float])
+
+    def stand(self) -> bool:
+        """Whether the files that were read last are as they were then; not told of files that changed just before."""
+        return self._stamps is not None and self._stamps == tuple(map(_stamp, self._watched))
 
     def read(self) -> Recorded | None:
         """The records as they are now; None where there is no such directory.
@@ -64,8 +69,9 @@ class RecordReader:
             self._kept = self._stamps = None
             return None
         store = RecordStore(graph, self.machine.files, DurableFiles())
-        watched = (graph.records_directory, legacy_path(graph.records_directory), store.parents_path, store.audit_path)
-        stamps = tuple(_stamp(path) for path in watched)
+        read = (graph.records_directory, legacy_path(graph.records_directory), store.parents_path, store.audit_path)
+        self._watched = tuple(map(Path, read))
+        stamps = tuple(map(_stamp, self._watched))
         if self._kept is None or stamps != self._stamps or self._kept.prefix != str(graph.prefix):
             self._kept = self._read(graph, store)
             newest = max((stamp for stamp in stamps if stamp is not None), default=0)
@@ -130,9 +136,9 @@ def _is_of(pool: Pool, recorded: Recorded) -> bool:
     return pool.name == recorded.pool_name or any(device.name.startswith(begins) for device in pool.devices)
 
 
-def _stamp(path: str) -> int | None:
+def _stamp(path: Path) -> int | None:
     """When a file or directory was changed last, nanoseconds since the epoch; None where there is none."""
     try:
-        return Path(path).stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
         return None

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from dmtui.machine.errors import MachineError
 from dmtui.monitor.discover import Discoverer
 from dmtui.monitor.poolformats import pools_json, pools_table, watch_line
 from dmtui.thinpool.table import ThinTable
@@ -148,3 +149,46 @@ def test_a_machine_without_pools_has_an_empty_sample(machine):
     sample = Discoverer(machine).take()
     assert sample.pools == ()
     assert pools_table(sample) == "no thin pool on this machine\n"
+
+
+class TestAStandstill:
+    """What is told without asking: only of an emulated machine, which must not hold its own loop devices for it."""
+
+    @pytest.fixture
+    def asked(self, machine, graph, monkeypatch):
+        make_pool(machine, graph)
+        if machine.kind == "emulated":
+            machine.loops.release_all()
+        lists, asked = machine.device_mapper.list_devices, []
+        monkeypatch.setattr(machine.device_mapper, "list_devices", lambda: asked.append(1) or lists())
+        return asked
+
+    def test_the_sample_before_is_told_again_at_another_moment(self, machine, asked):
+        moments = iter((10.0, 11.0))
+        discoverer = Discoverer(machine, now=lambda: next(moments))
+        first, second = discoverer.take(), discoverer.take()
+        assert second.pools == first.pools
+        assert (second.taken_at, second.machine_at > first.machine_at) == (11.0, True)
+        assert len(asked) == (1 if machine.kind == "emulated" else 2)
+
+    def test_a_change_is_seen_at_once(self, machine, graph, asked):
+        discoverer = Discoverer(machine)
+        assert discoverer.take().pools[0].devices == ()
+        add_thin(machine, graph, "web", 1)
+        assert [device.display_name for device in discoverer.take().pools[0].devices] == ["web"]
+
+    def test_a_machine_that_cannot_tell_is_asked_each_time(self, machine, asked, monkeypatch):
+        monkeypatch.setattr(machine, "standstill", lambda: None)
+        discoverer = Discoverer(machine)
+        discoverer.take()
+        discoverer.take()
+        assert len(asked) == 2
+
+    def test_what_could_not_be_read_is_asked_for_again(self, machine, graph, asked, monkeypatch):
+        broken = MachineError("device x", "cannot be read", "look at it")
+        with monkeypatch.context() as broke:
+            broke.setattr(machine.device_mapper, "statuses", lambda _: iter([broken]))
+            discoverer = Discoverer(machine)
+            assert discoverer.take().problems == (str(broken),)
+        assert discoverer.take().problems == ()
+        assert len(asked) == 2

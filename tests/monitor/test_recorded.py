@@ -126,3 +126,26 @@ def test_older_lines_still_load():
     assert Sample.from_json(line) == sample
     known = dataclasses.replace(sample.pools[0], recorded=())
     assert Sample.from_json(dataclasses.replace(sample, pools=(known,)).to_json()).pools[0].recorded == ()
+
+
+def test_a_record_that_changed_is_seen_while_the_machine_itself_stands_still(machine, graph):
+    make_pool(machine, graph)
+    record(graph, "web", 2)
+    if machine.kind == "emulated":
+        machine.loops.release_all()
+    os.utime(graph.records_directory, ns=(1, 1))
+    discovering = discoverer(machine, graph)
+    assert [each.display_name for each in pool_of(discovering.take(), graph).recorded] == ["web"]
+    assert discovering.records.stand()
+    record(graph, "db", 3)
+    assert not discovering.records.stand()
+    assert [each.display_name for each in pool_of(discovering.take(), graph).recorded] == ["web", "db"]
+
+
+def test_files_that_changed_just_now_are_read_again(machine, graph):
+    make_pool(machine, graph)
+    record(graph, "web", 2)
+    reader = RecordReader(machine, graph.directory)
+    assert not reader.stand()
+    reader.read()
+    assert not reader.stand()

@@ -143,7 +143,8 @@ class Clock:
 
     def now(self) -> float:
         """What it shows, in seconds since the epoch."""
-        return self.read().seconds
+        with self._store.read() as connection:
+            return now(connection) / SECOND
 
     def no_space_timeout_seconds(self) -> int:
         """How long writers of a full pool wait before they fail; 0 for ever."""

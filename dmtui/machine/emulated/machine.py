@@ -23,6 +23,7 @@ from dmtui.machine.emulated.outages import HANG, Outages
 from dmtui.machine.emulated.processes import EmulatedProcesses
 from dmtui.machine.emulated.programs import EmulatedPrograms
 from dmtui.machine.emulated.reads import Reads
+from dmtui.machine.emulated.standstill import Standstill
 from dmtui.machine.emulated.store import FILE_NAME, Store, set_setting
 from dmtui.machine.emulated.thin_tools import EmulatedThinTools
 from dmtui.machine.emulated.waiting import Waiting
@@ -39,6 +40,7 @@ class EmulatedMachine:
         self._pools = LivePools()
         store.forget = self._pools.forget
         self._clock = Clock(store)
+        self._standstill = Standstill(store)
         waiting = Waiting(store, deadline_seconds)
         self._mapper = EmulatedDeviceMapper(store, self._pools, waiting)
         self._loops = EmulatedLoops(store)
@@ -179,6 +181,10 @@ class EmulatedMachine:
     def now(self) -> float:
         """See `Machine.now`."""
         return self._clock.now()
+
+    def standstill(self) -> int | None:
+        """See `Machine.standstill`."""
+        return self._standstill.number()
 
     def close(self) -> None:
         """See `Machine.close`: lets go of the loop devices that this process holds open, too."""

@@ -82,6 +82,10 @@ class KernelMachine:
         """See `Machine.now`."""
         return time.time()
 
+    def standstill(self) -> None:
+        """See `Machine.standstill`; a kernel tells of events only, and blocks are taken without one."""
+        return
+
     def close(self) -> None:
         """Let go of what is held open."""
         self._filesystems.close()

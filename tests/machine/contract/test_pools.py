@@ -238,3 +238,12 @@ def test_metadata_grows_by_a_larger_device_and_a_resume_alone(rig):
     rig.mapper.suspend(pool)
     rig.mapper.resume(pool)
     assert rig.committed(pool) == "0 131072 thin-pool 0 213/2048 0/1024 - rw discard_passdown queue_if_no_space - 512 "
+
+
+def test_a_standstill_ends_with_any_change_or_is_never_told(rig):
+    pool = rig.pool()
+    before = rig.machine.standstill()
+    rig.mapper.status(pool)
+    assert rig.machine.standstill() == before
+    rig.thin(1)
+    assert before is None or rig.machine.standstill() != before
