@@ -7,6 +7,8 @@ from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Input, Label
 
+from dmtui.tui.widgets.entry import Entry
+
 
 class FilterBar(Container):
     """Tells every change as it is typed; enter keeps the text, `clear` takes it away."""
@@ -64,8 +66,7 @@ class FilterBar(Container):
     def _input(self) -> Input:
         """What is typed into; made when it is first wanted, as most screens close without."""
         if not self.children:
-            text = Input(placeholder=self._placeholder, classes="filter-text", compact=True)
-            text.cursor_blink = False  # a blinking cursor costs bytes for ever
+            text = Entry(placeholder=self._placeholder, classes="filter-text", compact=True)
             hint = Label(" enter keeps it, esc clears it ")
             self.mount(Label(" Filter  ", classes="filter-label"), text, hint)
         return self.query_one(Input)

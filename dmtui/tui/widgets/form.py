@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label
 
 from dmtui.deviceset.operations import Field, Kind, Operation
+from dmtui.tui.widgets.entry import Entry
 from dmtui.tui.widgets.tick import Tick
 
 
@@ -67,11 +68,6 @@ class OperationForm(Container):
                 yield self._place(field)
                 yield Label(field.help, classes="field-help", markup=False)
 
-    def on_mount(self) -> None:
-        """Nothing blinks: a blinking cursor costs bytes for ever."""
-        for place in self.query(Input):
-            place.cursor_blink = False
-
     @property
     def values(self) -> Mapping[str, str]:
         """What the fields hold, by their names; empty ones are left out."""
@@ -117,7 +113,7 @@ class OperationForm(Container):
         if field.kind is Kind.FLAG:
             return Tick(id=name, ticked=begins == "yes")
         suggester = NameSuggester(self._names) if field.kind is Kind.DEVICE else None
-        return Input(begins, id=name, compact=True, suggester=suggester)
+        return Entry(begins, id=name, compact=True, suggester=suggester)
 
     def _widget(self, field: Field) -> Widget:
         return self.query_one(f"#{self.PREFIX}{field.name}")
