@@ -93,7 +93,7 @@ def _dashboard(session: Session, arguments: argparse.Namespace, recording: Recor
         sample = player.take()
         return replace(sample, machine_description=f"recording, {sample.machine_description}")
 
-    player = Replay(recording, lambda: app.freshness.interval_seconds, lambda: app.call_later(app.action_pause))
+    player = Replay(recording, lambda: app.stream.freshness.interval_seconds, lambda: app.call_later(app.action_pause))
     app = DashboardApp(
         take,
         interval_seconds=session.settings.interval,

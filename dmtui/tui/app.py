@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -19,17 +20,18 @@ from dmtui.monitor.sample import Sample
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.text import printable
 from dmtui.tui.actions import Scope, Situation, allowed, bindings, call_of, called, offered, scope_of
+from dmtui.tui.ageing import Ageing
 from dmtui.tui.alarms import Alarms
 from dmtui.tui.changes import Changes, Delivered, Target
 from dmtui.tui.facts import FactsCame, Inquiry
 from dmtui.tui.figures import DEFAULT_THRESHOLDS, Look
-from dmtui.tui.freshness import Freshness
 from dmtui.tui.glyphs import ASCII, UNICODE, needs_ascii
 from dmtui.tui.kept import Keeper
 from dmtui.tui.known import Known
 from dmtui.tui.logbook import Logbook, Noted
 from dmtui.tui.look import stylesheet, variable_defaults
 from dmtui.tui.navigation import back, go
+from dmtui.tui.overlays import lay_over
 from dmtui.tui.paint.header import TopView
 from dmtui.tui.polled import Polled
 from dmtui.tui.reaper import Reaped, Reaper
@@ -40,6 +42,7 @@ from dmtui.tui.stream import Stream
 from dmtui.tui.themes import THEMES, begin_with_theme, next_theme
 from dmtui.tui.widgets.key_bar import KeyBar
 from dmtui.tui.widgets.roles import ROLE_CLASSES, Roles
+from dmtui.tui.widgets.top import Top
 
 if TYPE_CHECKING:  # loaded when they are asked for
     from dmtui.monitor.machinefacts import MachineFacts
@@ -117,17 +120,8 @@ class DashboardApp(App[None]):
         self._changes = Changes(self, open_engine, clock, self.show_newest, self.action_poll)
         self._logbook = Logbook(graph_directory, self.post_message)
         self._inquiry = Inquiry(ask_facts, self.post_message, clock)
+        self._ageing = Ageing(lambda: self.call_later(self.show_newest))
         self._early: Sample | PollFailed | None = None
-
-    @property
-    def selected_pool(self) -> str | None:
-        """Name of the pool that is shown."""
-        return self.known.pool_name
-
-    @property
-    def freshness(self) -> Freshness:
-        """How fresh the figures on the screen are."""
-        return self.stream.freshness
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own colour names, for themes that lack them."""
@@ -152,36 +146,41 @@ class DashboardApp(App[None]):
             self.notify(printable(self._keeper.note), severity="warning", markup=False)
         if self.stream.polls:
             self.stream.start()
-            self.set_interval(1.0, lambda: self.show_newest() if self.stream.grows_old else None)
-        if self._early is not None:
-            self.feed(self._early)
-        else:
-            self.show_newest()
+            self._ageing.begin()
+        self.show_newest() if self._early is None else self.feed(self._early)
 
     def on_unmount(self) -> None:
         """Let the poller go; a poll that hangs ends with the process."""
         self.stream.stop()
+        self._ageing.stop()
         self._reaper.stop()
         self._alarms.close()
         self._keeper.close()
 
     def feed(self, outcome: Sample | PollFailed) -> None:
         """Take in the outcome of a poll and show it."""
+        self._ageing.outcome_came()
         changes = self.known.take_in(outcome)
         if isinstance(outcome, Sample):
             self._alarms.tell(self, changes, self.known.memory.alerts.worst, self._look.glyphs)
             self._keep_selection(outcome)
+            self._changes.follow(outcome)
         self.show_newest()
 
+    @on(DashboardScreen.ViewWanted)
+    @on(Top.Wanted)
     def show_newest(self) -> None:
-        """Show the newest sample and its age; under another screen nothing is drawn until it closes."""
+        """Show the newest sample and its age; of a screen under another only what its top tells goes on."""
         screen = self.screen if self.is_running else None
-        if not isinstance(screen, DashboardScreen) or not screen.is_mounted:
+        if screen is None or not screen.is_mounted:
             return
-        self.stream.shown()
         with self.batch_update():
-            self._keeper.restore(screen)
-            screen.show(self._state(screen))
+            if isinstance(screen, DashboardScreen):
+                self._keeper.restore(screen)
+                screen.show(self._state(screen))
+            else:
+                for top in screen.query(Top):
+                    top.show(self._top, self._look)
         self._keep_choices()
 
     def _keep_choices(self) -> None:
@@ -249,7 +248,7 @@ class DashboardApp(App[None]):
 
         if not isinstance(self.screen, HelpScreen):
             machine = self.stream.sample.machine if self.stream.sample else ""
-            self.push_screen(HelpScreen(self._look, self._situation.screen, machine), lambda _: self.show_newest())
+            lay_over(self, HelpScreen(self._look, self._situation.screen, machine))
 
     def action_pause(self) -> None:
         """Stop polling."""
@@ -323,11 +322,7 @@ class DashboardApp(App[None]):
 
     def on_dashboard_screen_overlay_wanted(self, message: DashboardScreen.OverlayWanted) -> None:
         """The screen wants something shown above it."""
-        self.push_screen(message.overlay)
-
-    def on_dashboard_screen_view_wanted(self) -> None:
-        """The screen has a new size."""
-        self.show_newest()
+        lay_over(self, message.overlay)
 
     async def on_dashboard_screen_device_wanted(self, message: DashboardScreen.DeviceWanted) -> None:
         """The operator chose a device."""
@@ -355,6 +350,10 @@ class DashboardApp(App[None]):
             replays=self.stream.replays,
         )
 
+    @property
+    def _top(self) -> TopView:
+        return self.known.top(self._banner, self._read_only, can_change=self._reaper.able and not self._read_only)
+
     async def _run(self, action_id: str) -> None:
         await self.run_action(call_of(action_id), self if scope_of(action_id) is Scope.APP else self.screen)
 
@@ -378,14 +377,13 @@ class DashboardApp(App[None]):
 
     def _state(self, screen: DashboardScreen) -> DashboardState:
         known = self.known
-        top = TopView.of(known.sample, self._banner, self._read_only, self.freshness, known.notice)
         return DashboardState(
             known.sample,
             known.pool,
             known.device_name,
             known.memory,
             known.trail,
-            replace(top, can_change=self._reaper.able and not self._read_only),
+            self._top,
             replace(self._look, density=screen.density),
             self._situation,
             known.choices,

@@ -11,6 +11,7 @@ from textual.message import Message
 from dmtui.monitor.sample import Pool, Sample, ThinDevice
 from dmtui.thinpool.text import printable
 from dmtui.tui.figures import Look
+from dmtui.tui.overlays import lay_over, take_off
 from dmtui.tui.owners import refusal
 
 if TYPE_CHECKING:  # the engine is loaded when an operation is asked for
@@ -110,6 +111,7 @@ class Changes:
         self._dialog: OperationScreen | None = None
         self._operator: Operator | None = None
         self._names: tuple[str, ...] = ()
+        self._pools: tuple[Pool, ...] = ()
         self._look = Look()
         self._drawing = False
         self.performing: Course | None = None
@@ -150,7 +152,7 @@ class Changes:
         if self.performing is None or isinstance(self._app.screen, LeaveScreen):
             exit_app()
             return
-        self._app.push_screen(LeaveScreen(self._under_way, ascii_only), lambda leaves: exit_app() if leaves else None)
+        lay_over(self._app, LeaveScreen(self._under_way, ascii_only), lambda leaves: exit_app() if leaves else None)
 
     def _under_way(self) -> str:
         """What is under way, and how far it is; empty where nothing is."""
@@ -176,6 +178,14 @@ class Changes:
         else:
             self._follow(delivery)
 
+    def follow(self, sample: Sample) -> None:
+        """The machine was looked at: what the dialog has planned may be another plan now."""
+        if self._dialog is None:
+            return
+        if self._pools != sample.pools:
+            self._dialog.plan_again()
+        self._pools = sample.pools
+
     def preview(self, request: Request) -> None:
         """Plan for the dialog."""
         self.operator.preview(request)
@@ -196,7 +206,7 @@ class Changes:
     def turn_to(self, wanted: Operation, values: Mapping[str, str]) -> None:
         """Show another dialog instead of the one there is."""
         if self._dialog is not None:
-            self._dialog.dismiss(None)
+            take_off(self._dialog, None)
         self._open(wanted, values)
 
     def _deliver(self, delivery: Delivery) -> None:
@@ -215,6 +225,7 @@ class Changes:
             self._refuse(why)
             return
         self._names, self._look = survey.names, target.look
+        self._pools = target.sample.pools if target.sample else ()
         self._open(wanted, _prefilled(wanted, target, survey))
 
     def _open(self, wanted: Operation, values: Mapping[str, str]) -> None:
@@ -228,7 +239,7 @@ class Changes:
                 self._dialog = None
             self._told()
 
-        self._app.push_screen(dialog, closed)
+        lay_over(self._app, dialog, closed)
 
     def _follow(self, step: Step) -> None:
         if self.performing is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dmtui.monitor.alerts import Alert, Change
 from dmtui.monitor.memory import Memory
@@ -11,6 +12,7 @@ from dmtui.monitor.sample import Pool, Sample
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.tui.alarms import Notice, notice_of, worst_first
 from dmtui.tui.history import DeviceTrail, History
+from dmtui.tui.paint.header import TopView
 from dmtui.tui.state import Choices
 from dmtui.tui.stream import Stream
 
@@ -57,6 +59,11 @@ class Known:
     def notice(self) -> Notice | None:
         """The alert to be told first."""
         return notice_of(self.memory.alerts.alerts, self.pool_name)
+
+    def top(self, banner: str, read_only: bool, *, can_change: bool) -> TopView:
+        """What the lines at the top show; see `TopView`."""
+        view = TopView.of(self.sample, banner, read_only, self.stream.freshness, self.notice)
+        return replace(view, can_change=can_change)
 
     @property
     def unseen(self) -> bool:

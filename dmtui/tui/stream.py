@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,8 +15,6 @@ if TYPE_CHECKING:  # only a recording is replayed
 
 PACES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """The steps between faster and slower."""
-_FRESH_SECONDS = 0.9
-"""A second, less what a timer that ticks every second may be early."""
 _LEAPS = 20
 """A leap goes over so manieth a part of a recording."""
 
@@ -54,7 +50,6 @@ class Stream:
         self.paused = False
         self.sample: Sample | None = None
         self.failure: PollFailed | None = None
-        self._shown_at = -math.inf
         self.pending_since: float | None = None
         """When the poll in flight began; for feeders without a poller."""
 
@@ -81,15 +76,6 @@ class Stream:
             paused=self.paused,
             position=self._position(),
         )
-
-    @property
-    def grows_old(self) -> bool:
-        """Whether nothing has been shown of it for a second: then the figures stay, and only their age is another."""
-        return time.monotonic() - self._shown_at > _FRESH_SECONDS
-
-    def shown(self) -> None:
-        """Note that it has been shown."""
-        self._shown_at = time.monotonic()
 
     def start(self, patience_seconds: float = 0.0) -> None:
         """Begin to poll, if that has not begun: begun before the dashboard runs, its first picture has figures.

@@ -90,7 +90,7 @@ async def test_what_is_acknowledged_leaves_the_line_and_stays_an_alert(running, 
 async def test_an_alert_of_another_pool_is_not_acknowledged_with_those_of_the_selected(running):
     app, pilot = running
     await feed(app, pilot, samples.docker_pool(0.95), samples.containerd_pool())
-    assert app.selected_pool == DOCKER
+    assert app.known.pool_name == DOCKER
     await pilot.press("A")
     assert " ▲ WARN  containerd-pool data at 87.0 %" in text(app, "notice")
     assert "A acknowledges" not in text(app, "notice")
@@ -160,7 +160,7 @@ async def test_the_overview_lists_the_worst_pool_first_and_shows_it_first(runnin
     await feed(app, pilot, samples.docker_pool(0.80), samples.lvm_pool(), samples.containerd_pool())
     rows = app.screen.query_one(PoolTable).shown_rows
     assert [row.pool.display_name for row in rows] == ["containerd-pool", DOCKER, "vg0/thin"]
-    assert app.selected_pool == "containerd-pool"
+    assert app.known.pool_name == "containerd-pool"
 
 
 def test_an_alert_makes_a_pool_as_bad_as_it_is_however_good_its_figures():

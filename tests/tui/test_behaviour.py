@@ -96,7 +96,7 @@ async def test_selection_is_kept_while_pools_and_devices_come_and_go(dashboard):
         app.feed(samples.sample(dataclasses.replace(pool, devices=pool.devices[2:]), samples.containerd_pool()))
         await pilot.pause()
         assert table.cursor_key == chosen
-        assert app.selected_pool == pool.name
+        assert app.known.pool_name == pool.name
         assert app.screen.query_one(PoolTable).cursor_key == pool.name
 
 
@@ -119,7 +119,7 @@ async def test_a_vanished_pool_is_told_and_another_one_is_shown(dashboard):
         await pilot.pause()
         app.feed(samples.sample(samples.docker_pool()))
         await pilot.pause()
-        assert app.selected_pool == "docker-8:1-4718594-pool"
+        assert app.known.pool_name == "docker-8:1-4718594-pool"
         assert "docker-8:1-4718594-pool" in text(app, "facts")
 
 
@@ -128,7 +128,7 @@ async def test_the_pool_asked_for_is_shown_first(dashboard):
     async with app.run_test(size=SIZE) as pilot:
         app.feed(samples.sample(samples.docker_pool(), samples.lvm_pool(), samples.containerd_pool()))
         await pilot.pause()
-        assert app.selected_pool == "vg0-thin-tpool"
+        assert app.known.pool_name == "vg0-thin-tpool"
         assert app.screen.query_one(PoolTable).cursor_key == "vg0-thin-tpool"
 
 
@@ -303,7 +303,7 @@ async def test_samples_come_from_the_poller_through_messages():
     async with app.run_test(size=SIZE) as pilot:
         for _ in range(100):
             await pilot.pause(0.02)
-            if app.selected_pool:
+            if app.known.pool_name:
                 break
         await pilot.pause(0.1)
         assert "docker-8:1-4718594-pool" in text(app, "facts")
@@ -325,8 +325,8 @@ async def test_a_machine_that_is_read_but_refuses_keeps_being_asked():
     async with app.run_test(size=SIZE) as pilot:
         for _ in range(200):
             await pilot.pause(0.02)
-            if app.selected_pool:
+            if app.known.pool_name:
                 break
         await pilot.pause(0.05)
-        assert app.selected_pool == "docker-8:1-4718594-pool"
+        assert app.known.pool_name == "docker-8:1-4718594-pool"
         assert "poll failed" not in text(app, "notice")

@@ -118,7 +118,7 @@ async def test_moving_in_the_pools_shows_the_pool_at_once_and_enter_goes_to_its_
     app, pilot = running
     await pilot.press("tab", "down", "down")
     await pilot.pause()
-    assert app.selected_pool == "docker-8:1-4718594-pool"
+    assert app.known.pool_name == "docker-8:1-4718594-pool"
     assert "docker-8:1-4718594-pool" in text(app, "facts")
     await pilot.press("enter")
     assert app.screen.query_one(DeviceTable).has_focus

@@ -25,7 +25,7 @@ def table(app) -> AllDevicesTable:
 
 
 def marked(app) -> set[str]:
-    names = app.known.choices.marks.of(app.selected_pool)
+    names = app.known.choices.marks.of(app.known.pool_name)
     return {row.display_name for row in table(app).shown_rows if row.name in names}
 
 
@@ -195,7 +195,7 @@ class TestOneOperationForAll:
         assert "all 3" in verdict(app)
         assert last(site, 3) == [("remove", "one", "done"), ("remove", "two", "done"), ("remove", "three", "done")]
         app.feed(site.sample())
-        assert not app.known.choices.marks.of(app.selected_pool)
+        assert not app.known.choices.marks.of(app.known.pool_name)
 
     async def test_what_cannot_be_for_one_is_refused_for_it_alone(self, three):
         app, pilot, site = three

@@ -14,14 +14,16 @@ async def test_it_plays_to_the_end_and_pauses_there(tmp_path):
         recorder.write(samples.sample(samples.docker_pool(0.1 * number), at=samples.NOW + 0.1 * number))
     recorder.close()
     with Recording.open(str(tmp_path / "r")) as recording:
-        player = Replay(recording, lambda: app.freshness.interval_seconds, lambda: app.call_later(app.action_pause))
+        player = Replay(
+            recording, lambda: app.stream.freshness.interval_seconds, lambda: app.call_later(app.action_pause)
+        )
         app = DashboardApp(player.take, interval_seconds=0.1, read_only=True, clock=player.clock)
         async with app.run_test() as pilot:
             for _ in range(200):
                 await pilot.pause(0.05)
-                if app.freshness.flow is Flow.PAUSED:
+                if app.stream.freshness.flow is Flow.PAUSED:
                     break
-            fresh = app.freshness
+            fresh = app.stream.freshness
             assert fresh.flow is Flow.PAUSED
             assert (fresh.sample_at, fresh.age_seconds) == (samples.NOW + 0.2, 0)
             assert player.ended

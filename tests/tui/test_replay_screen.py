@@ -32,7 +32,7 @@ def recording(tmp_path):
 
 def playing(recording, interval=60.0):
     """A dashboard that plays, and its player; by itself it goes on once a minute, that is not at all."""
-    player = Replay(recording, lambda: app.freshness.interval_seconds, lambda: app.call_later(app.action_pause))
+    player = Replay(recording, lambda: app.stream.freshness.interval_seconds, lambda: app.call_later(app.action_pause))
     app = DashboardApp(player.take, interval_seconds=interval, read_only=True, clock=player.clock, player=player)
     return app, player
 
@@ -54,7 +54,7 @@ async def test_badge_and_line_tell_the_position(recording):
     app, _ = playing(recording)
     async with app.run_test(size=(140, 40)) as pilot:
         await until(pilot, lambda: at(app) == 0)
-        assert app.freshness.flow is Flow.REPLAY
+        assert app.stream.freshness.flow is Flow.REPLAY
         assert " REPLAY 1/60 " in text(app, "header")
         line = text(app, "timeline")
         assert line.startswith(" 13:33:20 ▶")
@@ -83,7 +83,7 @@ async def test_keys_step_through_it_and_hold_it_there(recording, keys, second):
             await pilot.press(key)
             await until(pilot, lambda: at(app) == player.index)
         assert at(app) == second
-        assert app.freshness.held
+        assert app.stream.freshness.held
         await until(pilot, lambda: f"REPLAY {second + 1}/60 paused" in text(app, "header"))
         assert "space plays" in text(app, "timeline")
 

@@ -105,13 +105,6 @@ def test_verbs_are_made_for_the_command_that_is_called():
         build_parser(["pools"]).parse_args(words)
 
 
-def test_age_is_shown_when_no_figures_are():
-    silent = Stream(None, lambda _: None, None, lambda: samples.NOW)
-    assert silent.grows_old
-    silent.shown()
-    assert not silent.grows_old
-
-
 @pytest.mark.parametrize("paused", [False, True])
 def test_an_event_is_answered_by_a_poll_unless_the_stream_rests(paused):
     polled = threading.Semaphore(0)

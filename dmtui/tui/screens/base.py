@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Protocol, cast
 
 from textual.app import App, ComposeResult
-from textual.containers import Container
 from textual.events import Resize
 from textual.geometry import Size
 from textual.message import Message
@@ -18,12 +17,13 @@ from dmtui.tui.actions import Scope
 from dmtui.tui.copying import Entry, copy
 from dmtui.tui.figures import Density, Look
 from dmtui.tui.freshness import Flow
-from dmtui.tui.paint.header import header_lines, moment_lines, notice_lines
+from dmtui.tui.overlays import lay_over
 from dmtui.tui.paint.timeline import timeline_lines
 from dmtui.tui.state import DashboardState
 from dmtui.tui.widgets.key_bar import KeyBar
 from dmtui.tui.widgets.line_table import LineTable
 from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.top import Top
 
 _ROOMY = (180, 58)
 _NORMAL = (110, 34)
@@ -80,10 +80,7 @@ class DashboardScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The top, the body, the keys."""
-        with Container(id="top"):
-            yield Panel(header_lines, id="header")
-            yield Panel(moment_lines, id="moment")
-        yield Panel(notice_lines, id="notice")
+        yield Top()
         yield Panel(timeline_lines, id="timeline")
         yield from self.compose_body()
         yield KeyBar(id="keys")
@@ -111,7 +108,7 @@ class DashboardScreen(Screen[None]):
             self.post_message(self.ViewWanted())
 
     def on_screen_resume(self) -> None:
-        """It is new, or lay under another and was shown nothing meanwhile: shown before it is laid out and painted."""
+        """It is new, or lay unseen under another: shown before it is laid out and painted."""
         cast("_Shows", self.app).show_newest()  # pyright: ignore[reportUnknownMemberType]
 
     def action_explain(self) -> None:
@@ -121,7 +118,7 @@ class DashboardScreen(Screen[None]):
         focused = [self.focused.id] if self.focused is not None and self.focused.id else []
         others = [widget.id for widget in self.query(".box") if widget.id and widget.display]
         app = cast("App[Any]", self.app)  # pyright: ignore[reportUnknownMemberType]
-        app.push_screen(ExplainScreen((*focused, *others), self._look))
+        lay_over(app, ExplainScreen((*focused, *others), self._look))
 
     def action_copy(self) -> None:
         """Copy a value: of the row under the cursor, or of what the panels show."""
@@ -132,7 +129,7 @@ class DashboardScreen(Screen[None]):
         if not entries:
             app.notify("there is nothing to copy", severity="warning", markup=False)
             return
-        app.push_screen(CopyScreen(entries, self._look), lambda entry: entry and copy(app, entry.title, entry.text))
+        lay_over(app, CopyScreen(entries, self._look), lambda entry: entry and copy(app, entry.title, entry.text))
 
     def _from_here(self, entry: Entry) -> Entry:
         """A command for a host goes there through ssh: pasted into a shell here it would ask the wrong machine."""
@@ -162,8 +159,7 @@ class DashboardScreen(Screen[None]):
         classes = {f"-{density.value}": density is state.look.density for density in Density}
         classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": state.pool is None}
         self.update_classes(classes)  # all at once: each change of a class styles the whole screen anew
-        for name in ("header", "moment", "notice"):
-            self.panel(name).show(state.top, state.look)
+        self.query_one(Top).show(state.top, state.look)
         self.panel("timeline").display = fresh.position is not None
         if fresh.position is not None:
             self.panel("timeline").show(fresh, state.look)

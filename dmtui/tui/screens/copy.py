@@ -16,6 +16,8 @@ from dmtui.thinpool.text import printable
 from dmtui.tui.copying import Entry
 from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
+from dmtui.tui.overlays import take_off
+from dmtui.tui.widgets.top import Top
 
 
 class CopyScreen(ModalScreen[Entry | None]):
@@ -47,6 +49,7 @@ class CopyScreen(ModalScreen[Entry | None]):
 
     def compose(self) -> ComposeResult:
         """One list."""
+        yield Top(over=True)
         width = max(len(entry.title) for entry in self._entries)
         yield OptionList(
             *(Content(f"{printable(entry.title):<{width}}  {printable(entry.text)}") for entry in self._entries),
@@ -62,7 +65,7 @@ class CopyScreen(ModalScreen[Entry | None]):
 
     def action_close(self) -> None:
         """Copy nothing."""
-        self.dismiss(None)
+        take_off(self, None)
 
     def action_choose(self) -> None:
         """Copy what is highlighted."""
@@ -76,4 +79,4 @@ class CopyScreen(ModalScreen[Entry | None]):
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.dismiss(self._entries[event.option_index])
+        take_off(self, self._entries[event.option_index])

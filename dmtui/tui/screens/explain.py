@@ -13,8 +13,10 @@ from dmtui.tui.copying import copy
 from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
 from dmtui.tui.lines import text_of
+from dmtui.tui.overlays import take_off
 from dmtui.tui.paint.explain import explain_lines
 from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.top import Top
 
 
 class ExplainScreen(ModalScreen[None]):
@@ -41,6 +43,7 @@ class ExplainScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One sheet."""
+        yield Top(over=True)
         with VerticalScroll(id="explain"):
             yield Panel(explain_lines, id="explain-figures")
 
@@ -51,7 +54,7 @@ class ExplainScreen(ModalScreen[None]):
 
     def action_close(self) -> None:
         """Back to the figures."""
-        self.dismiss(None)
+        take_off(self, None)
 
     def action_copy(self) -> None:
         """Copy the text."""

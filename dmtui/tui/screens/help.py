@@ -17,6 +17,7 @@ from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
 from dmtui.tui.lines import text_of
 from dmtui.tui.look import stylesheet
+from dmtui.tui.overlays import take_off
 from dmtui.tui.paint.help import figures_lines, keys_lines
 from dmtui.tui.widgets.panel import Panel
 
@@ -57,7 +58,7 @@ class HelpScreen(Screen[None]):
 
     def action_close(self) -> None:
         """Back to the screen that it explains."""
-        self.dismiss(None)
+        take_off(self, None)
 
     def action_copy(self) -> None:
         """Copy the text."""

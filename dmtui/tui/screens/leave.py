@@ -13,6 +13,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label
 
+from dmtui.tui.overlays import take_off
+from dmtui.tui.widgets.top import Top
+
 _CONSEQUENCE = (
     "Leaving is safe: the operation stops where it is. Its intent is on disk, and the next start of dmtui, "
     "or its next command, finishes it or undoes it."
@@ -55,6 +58,7 @@ class LeaveScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """What is under way, what leaving means, the two ways."""
+        yield Top(over=True)
         with Container(id="leave"):
             yield Label("", id="leave-what", markup=False)
             yield Label(_CONSEQUENCE, id="leave-consequence", markup=False)
@@ -71,11 +75,11 @@ class LeaveScreen(ModalScreen[bool]):
 
     def action_stay(self) -> None:
         """Back."""
-        self.dismiss(False)
+        take_off(self, False)
 
     @on(Button.Pressed)
     def _decide(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "go")
+        take_off(self, event.button.id == "go")
 
     def _tell(self) -> None:
         text = self._under_way()

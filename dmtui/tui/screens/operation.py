@@ -23,12 +23,20 @@ from dmtui.tui.deliveries import Preview, Request
 from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
 from dmtui.tui.look import stylesheet
+from dmtui.tui.overlays import take_off
 from dmtui.tui.paint.course import CourseView, course_lines, verdict_lines
 from dmtui.tui.paint.verdict import Stage, verdict_of
+from dmtui.tui.widgets.entry import Entry
 from dmtui.tui.widgets.form import OperationForm
 from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.top import Top
 
 DEBOUNCE_SECONDS = 0.15
+REPLAN_SECONDS = 1.0
+"""So long after the machine has moved it is planned once more; what moves all the time is planned no more often."""
+HOLD_SECONDS = 1.0
+"""A plan that has become another by itself cannot be run before it could be read."""
+_OTHER_PLAN = "The machine has moved and the plan with it: read it again."
 _SEVERAL = 2
 OPPOSITES: Mapping[str, str] = {
     "device create": "device remove",
@@ -59,7 +67,7 @@ class Desk(Protocol):
 
 
 class OperationScreen(ModalScreen[None]):
-    """Lies over a screen, which draws nothing meanwhile.
+    """Lies over a screen, of which only what its top tells goes on meanwhile.
 
     Args:
         values: what the form begins with.
@@ -99,11 +107,13 @@ class OperationScreen(ModalScreen[None]):
         self._preview: Preview | None = None
         self._course: Course | None = None
         self._warning = ""
+        self._held = False
         self._asking: Timer | None = None
         self._ticking: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """From what it is to what is to be pressed."""
+        yield Top(over=True)
         with Container(id="dialog"):
             yield Label(self._operation.help, id="operation-help", markup=False)
             yield OperationForm(self._operation, self._begins, self._names)
@@ -112,7 +122,7 @@ class OperationScreen(ModalScreen[None]):
                 yield Panel(course_lines, id="course")
             with Horizontal(id="confirm"):
                 yield Label("", id="confirm-label", markup=False)
-                yield Input(id="typed", compact=True)
+                yield Entry(id="typed", compact=True)
             with Horizontal(id="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(_verb(self._operation), id="run", compact=True, disabled=True)
@@ -124,7 +134,6 @@ class OperationScreen(ModalScreen[None]):
         destroys = self._operation.risk is Risk.DESTROYS
         self._entitle()
         self.query_one("#plan").border_title = "Plan"
-        self._typed.cursor_blink = False
         asks_for_nothing = all(self._begins.get(field.name) or not field.required for field in self._operation.fields)
         careful = destroys or self._operation.id == "pool remove"
         if (careful and asks_for_nothing) or not self.query_one(OperationForm).focus_first():
@@ -144,10 +153,17 @@ class OperationScreen(ModalScreen[None]):
         """A plan has come; one for what the form no longer says is passed over."""
         if self._stage is not Stage.FORM or preview.request != self._request:
             return
-        self._preview, self._course = preview, planned(preview)
+        before, self._preview, self._course = self._preview, preview, planned(preview)
+        if before is not None and before.request == preview.request:
+            self._tell_other_plan(before, preview)
         self._draw()
         if not self._operation.fields and self._can_run and self._operation.risk is not Risk.DESTROYS:
             self._button("run").focus()
+
+    def plan_again(self) -> None:
+        """The machine has moved: see what that makes of the plan."""
+        if self._stage is Stage.FORM and self._asking is None and self._preview is not None:
+            self._asking = self.set_timer(REPLAN_SECONDS, self._ask)
 
     def show_course(self, course: Course) -> None:
         """The operation has come further, or has ended."""
@@ -163,7 +179,7 @@ class OperationScreen(ModalScreen[None]):
         """Leave; an operation that is under way goes on."""
         if self._stage is Stage.RUNNING:
             self.notify(f"{self._operation.title} goes on; 5 shows it", markup=False)
-        self.dismiss(None)
+        take_off(self, None)
 
     def action_scroll_plan(self, lines: int) -> None:
         """Scroll the plan."""
@@ -255,7 +271,7 @@ class OperationScreen(ModalScreen[None]):
     def _can_run(self) -> bool:
         preview = self._preview
         sound = self._stage is Stage.FORM and self._fresh and preview is not None and not preview.error
-        return sound and " ".join(self._typed.value.split()) == self._to_be_typed
+        return sound and not self._held and " ".join(self._typed.value.split()) == self._to_be_typed
 
     @property
     def _can_undo(self) -> bool:
@@ -265,6 +281,17 @@ class OperationScreen(ModalScreen[None]):
         idle = bool(sheets) and not any(sheet.steps for sheet in sheets)
         done = self._stage is Stage.ENDED and finished is not None and not idle and (some or not finished.error)
         return done and self._operation.id in OPPOSITES
+
+    def _tell_other_plan(self, before: Preview, preview: Preview) -> None:
+        """What was confirmed was another plan; and nobody can have read this one yet."""
+        if (before.signature, bool(before.error)) == (preview.signature, bool(preview.error)):
+            return
+        self._warning, self._typed.value, self._held = _OTHER_PLAN, "", True
+        self.set_timer(HOLD_SECONDS, self._release)
+
+    def _release(self) -> None:
+        self._held = False
+        self._draw()
 
     def _ask(self) -> None:
         self._asking = None

@@ -16,9 +16,11 @@ from dmtui.tui.copying import copy
 from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
 from dmtui.tui.look import stylesheet
+from dmtui.tui.overlays import take_off
 from dmtui.tui.paint.operations import past_lines
 from dmtui.tui.past import Past
 from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.widgets.top import Top
 
 
 class StepsScreen(ModalScreen[None]):
@@ -40,6 +42,7 @@ class StepsScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A panel that scrolls."""
+        yield Top(over=True)
         with Container(id="dialog"), VerticalScroll(id="past-steps", can_focus=False):
             yield Panel(past_lines, id="past-lines")
 
@@ -52,7 +55,7 @@ class StepsScreen(ModalScreen[None]):
 
     def action_close(self) -> None:
         """Back to the list."""
-        self.dismiss(None)
+        take_off(self, None)
 
     def action_copy(self) -> None:
         """Copy its command lines."""
