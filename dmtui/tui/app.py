@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -167,8 +166,6 @@ class DashboardApp(App[None]):
             self._changes.follow(outcome)
         self.show_newest()
 
-    @on(DashboardScreen.ViewWanted)
-    @on(Top.Wanted)
     def show_newest(self) -> None:
         """Show the newest sample and its age; of a screen under another only what its top tells goes on."""
         screen = self.screen if self.is_running else None
@@ -213,11 +210,10 @@ class DashboardApp(App[None]):
 
     def action_operate(self, operation_id: str) -> None:
         """Open the dialog of an operation, or say why it cannot be done."""
-        screen = self.screen if isinstance(self.screen, DashboardScreen) else None
-        key = screen.device_key if screen else None
-        known = self.known
+        screen, known = self.screen if isinstance(self.screen, DashboardScreen) else None, self.known
+        key = (screen.device_key if screen else None) or known.device_name
         marked = known.choices.marks.of(known.pool_name or "") if screen and screen.MARKS else frozenset[str]()
-        target = Target(known.sample, known.pool, key or known.device_name, self._look, marked)
+        target = Target(known.sample, known.pool, key, self._look, marked)
         self._changes.begin(operation_id, target)
 
     def on_delivered(self, message: Delivered) -> None:
@@ -329,6 +325,12 @@ class DashboardApp(App[None]):
         self.known.choose_device(message.name)
         if message.opened:
             await self.action_go(Scope.DEVICE.value)
+
+    def on_dashboard_screen_view_wanted(self) -> None:
+        """The screen has a new size, or a top over it is new."""
+        self.show_newest()
+
+    on_top_wanted = on_dashboard_screen_view_wanted
 
     def on_overview_screen_pool_wanted(self, message: OverviewScreen.PoolWanted) -> None:
         """The operator chose a pool."""

@@ -1,5 +1,6 @@
 """The story of a demonstration in the dashboard, by its keys."""
 
+import dataclasses
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from dmtui.tui.chooser import ChooserApp
 from dmtui.tui.lines import text_of
 from dmtui.tui.screens.help import HelpScreen
 from dmtui.tui.widgets.panel import Panel
-from tests.tui.demonstrating import demonstration, settled, step_on, story, until
+from tests.tui.demonstrating import demonstration, sample_of, settled, step_on, story, until
 
 
 @pytest.fixture
@@ -271,3 +272,32 @@ async def test_the_list_can_be_left(key):
     async with app.run_test() as pilot:
         await pilot.press(key)
     assert app.return_value is None
+
+
+@pytest.mark.parametrize(("size", "devices"), [((80, 24), 1), ((120, 40), 4), ((200, 60), 20)])
+async def test_the_overview_keeps_rows_for_devices_and_all_about_the_pool_in_sight(tmp_path, size, devices):
+    app = demonstration("overprovision", tmp_path / "machine")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.screen.query("#narration") and story(app), "the panel")
+        await pilot.press("p")
+        await step_on(pilot, 3)
+        await until(pilot, lambda: app.known.pool.mode == "out_of_data_space" and app.known.pool.findings, "the pool")
+        await pilot.pause()
+        table, detail = app.screen.query_one("#devices"), app.screen.query_one("#detail")
+        rows = table.content_size.height - 1
+        assert rows >= devices
+        assert detail.max_scroll_y == 0
+        assert table.region.bottom <= app.screen.query_one("#narration").region.y
+    app.player.close()
+
+
+@pytest.mark.parametrize("pools", [1, 2])
+async def test_in_a_small_terminal_a_table_of_one_pool_makes_room(tmp_path, pools):
+    app = demonstration("overprovision", tmp_path / "machine", polls=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        sample = sample_of(app)
+        other = dataclasses.replace(sample.pools[0], name="other", display_name="other")
+        app.feed(dataclasses.replace(sample, pools=(*sample.pools, other)[:pools]))
+        await pilot.pause()
+        assert app.screen.query_one("#pools").display is (pools > 1)
+    app.player.close()

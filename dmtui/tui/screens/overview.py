@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.message import Message
 
-from dmtui.monitor.sample import Backing
+from dmtui.monitor.sample import Backing, Pool
 from dmtui.thinpool.text import printable
 from dmtui.tui.actions import Scope, bindings
 from dmtui.tui.alarms import worst_first
@@ -58,12 +60,19 @@ class OverviewScreen(DashboardScreen):
         if state.sample is None or state.pool is None:
             self.panel("welcome").show(state.top, state.look)
             return
-        self.query_one(PoolTable).show_rows(
-            worst_first(state.sample.pools, state.memory.alerts, state.look.thresholds), state.look
-        )
-        self.query_one(PoolTable).move_to(state.pool.name)
+        pools = self.query_one(PoolTable)
+        pools.show_rows(worst_first(state.sample.pools, state.memory.alerts, state.look.thresholds), state.look)
+        pools.move_to(state.pool.name)
+        # Where rows are scarce a table of one pool would tell nothing that is not told below.
+        pools.display = len(state.sample.pools) > 1 or not (self._narrated and state.look.density is Density.COMPACT)
         trail = SpaceView(state.pool, state.trail.data(state.pool.name), state.trail.metadata(state.pool.name))
         self._show_pool(trail, state.look)
+        self.query_one(DeviceTable).show_rows(state.pool.devices, state.look)
+
+    @property
+    def _narrated(self) -> bool:
+        """Whether a story is told below, which leaves half of the rows."""
+        return self.has_class("-narrated")
 
     @property
     def device_key(self) -> str | None:
@@ -121,15 +130,22 @@ class OverviewScreen(DashboardScreen):
         findings.display = bool(pool.findings)
         findings.entitle(_title(f"Findings {len(pool.findings)}", look))
         findings.show(pool.findings, look)
-        self.panel("facts").entitle(
-            _title(printable(pool.display_name) if look.density is Density.COMPACT else "Pool", look)
-        )
+        title = _title(printable(pool.display_name) if look.density is Density.COMPACT else "Pool", look)
+        self.panel("facts").entitle(title)
         self.panel("facts").show(pool, look)
         self.panel("space").entitle("Space")
         self.panel("space").show(view, look)
+        self._show_backings(pool, look)
+
+    def _show_backings(self, pool: Pool, look: Look) -> None:
+        framed = self._narrated and look.density is not Density.COMPACT
+        backings = self.query_one("#backings")
+        if framed is not backings.has_class("-framed"):
+            backings.set_class(framed, "-framed")
+            backings.border_title = "Stands on"
+        look = replace(look, density=Density.COMPACT) if framed else look
         self._show_backing("data-backing", "Data", pool.data_backing, look)
         self._show_backing("metadata-backing", "Metadata", pool.metadata_backing, look)
-        self.query_one(DeviceTable).show_rows(pool.devices, look)
 
     def _show_backing(self, name: str, title: str, backing: Backing, look: Look) -> None:
         self.panel(name).entitle(f"{title} device")
