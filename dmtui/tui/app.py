@@ -177,7 +177,7 @@ class DashboardApp(App[None]):
                 screen.show(self._state(screen))
             else:
                 for top in screen.query(Top):
-                    top.show(self._top, self._look)
+                    top.show(self._top, replace(self._look, density=density_of(*self.size)))
         self._keep_choices()
 
     def _keep_choices(self) -> None:

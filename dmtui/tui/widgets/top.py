@@ -9,7 +9,7 @@ from textual.containers import Container
 from textual.message import Message
 from textual.widget import Widget
 
-from dmtui.tui.figures import Look
+from dmtui.tui.figures import Density, Look
 from dmtui.tui.paint.header import TopView, header_lines, moment_lines, notice_lines
 from dmtui.tui.widgets.panel import Panel
 
@@ -49,3 +49,5 @@ class Top(Widget):
         panels: list[Panel[Any]] = list(self.query(Panel[Any]))
         for panel in panels:
             panel.show(view, look)
+        if self._over:  # in a small terminal a dialog covers the second line but for its ends
+            self.query_one("#notice").display = look.density is not Density.COMPACT
