@@ -89,12 +89,12 @@ async def test_a_machine_that_moves_without_touching_the_plan_changes_nothing(ch
     app.screen.query_one("#typed").focus()
     await pilot.press(*"web")
     await ready(pilot)
-    asked = counted(app)
-    sample = site.sample()
+    asked, drawn, sample = counted(app), redrawn(app), site.sample()
     moved = tuple(dataclasses.replace(pool, open_count=pool.open_count + 1) for pool in sample.pools)
     app.feed(dataclasses.replace(sample, pools=moved))
     await until(pilot, lambda: asked, "another plan")
     await pilot.pause(0.3)
+    assert not drawn
     assert not app.screen.query_one("#run").disabled
     assert app.screen.query_one("#typed").value == "web"
 
@@ -108,6 +108,14 @@ async def test_a_machine_that_stands_still_is_not_asked_for_another_plan(changin
     app.feed(dataclasses.replace(site.sample(), taken_at=app.known.sample.taken_at + 1))
     await pilot.pause(0.3)
     assert not asked
+
+
+def redrawn(app) -> list:
+    """What of the dialog is drawn from now on."""
+    drawn = []
+    for widget in app.screen.query("#dialog, #dialog *"):
+        widget.refresh = lambda *_, widget=widget, **__: drawn.append(widget)
+    return drawn
 
 
 def counted(app) -> list:

@@ -108,6 +108,7 @@ class OperationScreen(ModalScreen[None]):
         self._course: Course | None = None
         self._warning = ""
         self._held = False
+        self._words = ("", "", "")
         self._asking: Timer | None = None
         self._ticking: Timer | None = None
 
@@ -299,11 +300,19 @@ class OperationScreen(ModalScreen[None]):
         self._draw()
 
     def _entitle(self) -> None:
-        """Say what is done, to how many devices."""
+        """Say what is done, to how many devices, what is to be pressed and typed; drawn only when it is another."""
         count = len(dict.fromkeys(self._request.values.get("name", "").split()))
         several = f" {count} devices" if count >= _SEVERAL and self._operation.id != "device create" else ""
         destroys = ": DESTROYS" if self._operation.risk is Risk.DESTROYS else ""
-        self.query_one("#dialog").border_title = Content(f"{self._operation.title}{several}{destroys}")
+        title = f"{self._operation.title}{several}{destroys}"
+        walks = self._stage is Stage.FORM and len(self._operation.fields) > 1
+        hint = _WALKING if walks else _HINTS[self._stage]
+        confirm = f"Type {self._to_be_typed} to enable {_verb(self._operation)}:"
+        if self._words == (title, hint, confirm):
+            return
+        self._words, dialog = (title, hint, confirm), self.query_one("#dialog")
+        dialog.border_title, dialog.border_subtitle = Content(title), hint
+        self.query_one("#confirm-label", Label).update(Content(confirm))
 
     def _end(self, course: Course) -> None:
         if self._ticking is not None:
@@ -330,9 +339,6 @@ class OperationScreen(ModalScreen[None]):
         failed = bool(course and course.finished and course.finished.error)
         form.display = stage is Stage.FORM
         self.query_one("#confirm").display = stage is Stage.FORM and bool(self._to_be_typed)
-        self.query_one("#confirm-label", Label).update(
-            Content(f"Type {self._to_be_typed} to enable {_verb(self._operation)}:")
-        )
         cancel.label = "Cancel" if stage is Stage.FORM else "Close"
         run.display, run.disabled = stage is Stage.FORM, not self._can_run
         self._button("back").display = stage is Stage.ENDED and failed
@@ -356,8 +362,6 @@ class OperationScreen(ModalScreen[None]):
         )
         if course is not None:
             self._panel("course").show(CourseView(course, elapsed), self._look)
-        walks = stage is Stage.FORM and len(self._operation.fields) > 1
-        self.query_one("#dialog").border_subtitle = _WALKING if walks else _HINTS[stage]
 
     def _follow(self) -> None:
         """Keep the step under way, or the one that failed, in sight."""
