@@ -1,8 +1,8 @@
 """The dashboard's budgets (DESIGN.md, section 4): ``python -m tests.tui.bench`` measures each beside a peer in one run.
 
-The peers are an empty Textual app, one that shows a clock, and, for ten thousand devices, Textual's DataTable with the same rows. What can be
-counted without the rest of the machine is processor time; what an operator waits for is told by the clock, and is
-longer where others use the processor. About three minutes; ``--quick`` repeats less.
+The peers are an empty Textual app, one that shows a clock, and, for ten thousand devices, Textual's DataTable with the
+same rows. What can be counted without the rest of the machine is processor time; what an operator waits for is told by
+the clock, and is longer where others use the processor. About four minutes; ``--quick`` repeats less.
 """
 
 from __future__ import annotations
