@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import pytest
 
@@ -39,6 +40,28 @@ async def test_the_moment_and_the_worst_alert_are_told_over_a_dialog(changing):
     app.feed(dataclasses.replace(full, taken_at=sample.taken_at + 7200))
     await pilot.pause()
     assert top(app, "moment") != hour
+
+
+async def test_a_machine_that_does_not_answer_is_told_over_a_dialog(changing):
+    app, pilot, _ = changing
+    await opened(pilot, "n")
+    await pilot.pause()
+    app.stream.pending_since = time.time() - 20
+    app.show_newest()
+    await pilot.pause()
+    assert "no answer for 20 s" in top(app, "notice")
+    assert "STALE" in top(app, "header")
+
+
+async def test_in_a_small_terminal_the_dialog_leaves_no_room_for_the_second_line(site):
+    site.set_up("web")
+    app = site.app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed(site.sample())
+        await opened(pilot, "n")
+        await until(pilot, lambda: "EMULATED" in top(app, "header"), "the top")
+        assert not app.screen.query_one("#notice").display
+        assert app.screen.query_one("#dialog").region.y == 1
 
 
 @pytest.mark.parametrize("key", ["i", "y"])
