@@ -87,6 +87,12 @@ def due(connection: sqlite3.Connection) -> Due | None:
     return Due(commits, waits) if commits or waits else None
 
 
+def will_bring_something(connection: sqlite3.Connection) -> bool:
+    """Whether anything will ever be due in the store as it is."""
+    query = "SELECT EXISTS (SELECT 1 FROM pools WHERE wait_until IS NOT NULL OR ticking)"
+    return bool(connection.execute(query).fetchone()[0])
+
+
 @contextmanager
 def looking(store: Store) -> Generator[sqlite3.Connection, None, None]:
     """A view of the store in which nothing is overdue: what the clock has brought happens first, whoever looks."""

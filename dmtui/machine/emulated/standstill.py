@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dmtui.machine.emulated import clock
 from dmtui.machine.emulated.outages import HANG
 from dmtui.machine.emulated.store import Store
 
-_RESTLESS = """
-SELECT EXISTS (SELECT 1 FROM pools WHERE wait_until IS NOT NULL) OR EXISTS (SELECT 1 FROM loop_holders)
-    OR EXISTS (SELECT 1 FROM faults WHERE kind = ?)"""
-"""What changes answers with no write before: time where somebody waits, a holder that dies, a device that hangs."""
+_RESTLESS = "SELECT EXISTS (SELECT 1 FROM loop_holders) OR EXISTS (SELECT 1 FROM faults WHERE kind = ?)"
+"""What changes answers with no write before, but for the clock: a holder that dies, a device that hangs."""
 
 
 class Standstill:
@@ -24,6 +23,7 @@ class Standstill:
         version = self._store.version()
         if version != self._version:
             with self._store.read() as connection:
-                self._rests = not connection.execute(_RESTLESS, (HANG,)).fetchone()[0]
+                restless = connection.execute(_RESTLESS, (HANG,)).fetchone()[0]
+                self._rests = not restless and not clock.will_bring_something(connection)
             self._version = version
         return version if self._rests else None

@@ -42,6 +42,17 @@ def test_while_a_writer_waits_for_space_time_alone_brings_changes(make_bench):
     assert bench.machine.standstill() is not None
 
 
+def test_while_a_transaction_is_open_its_commit_will_come(bench):
+    bench.thin(1)
+    bench.mapper.status_flush("p")
+    assert bench.machine.standstill() is not None
+    bench.write("t1", 1)
+    assert bench.machine.standstill() is None
+    bench.machine.clock.step(60)
+    bench.mapper.list_devices()
+    assert bench.machine.standstill() is not None
+
+
 def test_a_holder_of_a_loop_device_may_die_unnoticed(bench):
     bench.machine.files.make_sparse_file("/b/other", 1 << 20)
     loop = bench.machine.loops.attach("/b/other")
