@@ -30,6 +30,7 @@ from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, THIN_POOL, Target
 
 _CANCEL = "@cancel_deferred_remove"
+_NOTHING = (0, 0)
 _FEW = 16
 """So many devices are asked for one by one."""
 
@@ -48,7 +49,7 @@ class EmulatedDeviceMapper:
         self._pools = pools
         self._waiting = waiting
         self._readings = ThinReadings()
-        self._told = (0, 0)  # of the last wait for an event: the version of the store, and all events until then
+        self._told = _NOTHING  # of the last wait for an event: the version of the store, and all events until then
 
     def versions(self) -> Versions:
         """See `DeviceMapper.versions`; those of the kernel whose behaviour is followed."""
@@ -76,7 +77,8 @@ class EmulatedDeviceMapper:
     def wait_for_event(self, seconds: float) -> bool:
         """See `DeviceMapper.wait_for_event`; other processes may cause one, and their writes to the store are heard."""
         end = time.monotonic() + seconds
-        with Writes(self._store.log_path) as writes:
+        # The first wait is that of a program that starts, and has more to load than what it takes to hear.
+        with Writes(self._store.log_path, hearing=self._told != _NOTHING) as writes:
             while not self._has_had_event():
                 left = end - time.monotonic()
                 if left <= 0:

@@ -23,16 +23,21 @@ _SETTLE_SECONDS = 0.01
 
 
 class Writes:
-    """Waits for writes to one file; to be used as a context, in which none is missed."""
+    """Waits for writes to one file; to be used as a context, in which none is missed.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        path: of the file.
+        hearing: False: by the clock only, which needs nothing to be loaded.
+    """
+
+    def __init__(self, path: Path, *, hearing: bool = True) -> None:
+        self._path, self._hearing = path, hearing
         self._notes: int | None = None
         self._heard = False
         self._returned = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._notes = _notes_of(self._path)
+        self._notes = _notes_of(self._path) if self._hearing else None
         return self
 
     def __exit__(self, *_: object) -> None:

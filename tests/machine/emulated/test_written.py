@@ -65,7 +65,7 @@ def test_silence_lasts_as_long_as_was_said(log):
         assert 0.29 < took(writes, 0.3)
 
 
-@pytest.mark.parametrize("lacking", ["the file", "inotify", "the C library"])
+@pytest.mark.parametrize("lacking", ["the file", "inotify", "the C library", "the wish"])
 def test_where_nothing_can_be_heard_it_is_looked_now_and_then(log, monkeypatch, lacking):
     if lacking == "inotify":
         monkeypatch.setattr(written, "_library", object)
@@ -75,5 +75,6 @@ def test_where_nothing_can_be_heard_it_is_looked_now_and_then(log, monkeypatch, 
 
     if lacking == "the C library":
         monkeypatch.setattr(written, "_library", no_library)
-    with Writes(log.with_name("gone") if lacking == "the file" else log) as writes:
+    path = log.with_name("gone") if lacking == "the file" else log
+    with Writes(path, hearing=lacking != "the wish") as writes:
         assert LOOK_SECONDS * 0.9 < took(writes, 20.0) < 10.0
