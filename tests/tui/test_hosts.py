@@ -103,11 +103,11 @@ async def test_the_screen_stays_and_shows_the_other_host(three, key, scope):
     await pilot.press(key, "L")
     await pilot.pause()
     assert hosts.app.screen.SCOPE.value == scope
-    assert hosts.app.selected_pool == samples.docker_pool().name
+    assert hosts.app.known.pool_name == samples.docker_pool().name
     await pilot.press("L")
     await pilot.pause()
     assert hosts.app.screen.SCOPE.value == scope
-    assert hosts.app.selected_pool == samples.lvm_pool().name
+    assert hosts.app.known.pool_name == samples.lvm_pool().name
 
 
 async def test_events_are_those_of_the_host_that_is_shown(three):
@@ -219,7 +219,7 @@ async def test_a_host_that_is_silent_is_stale(three, clock):
     clock.now = samples.NOW + 9
     hosts.app.show_newest()
     await pilot.pause()
-    assert hosts.app.freshness.flow is Flow.LATE
+    assert hosts.app.stream.freshness.flow is Flow.LATE
     assert "no answer for 6 s · figures are 7 s old" in text(hosts.app, "notice")
 
 
