@@ -31,7 +31,7 @@ def test_what_the_table_sets_holds_and_the_rest_keeps_its_default(settings):
 def test_the_docstring_of_the_settings_shows_the_defaults(settings):
     import dmtui.settings
 
-    table = dmtui.settings.__doc__.split("::")[1]
+    table = dmtui.settings.__doc__.split("::")[-1]
     assert settings("\n".join(line.strip() for line in table.splitlines())).alerts == Thresholds()
 
 
