@@ -13,6 +13,7 @@ from dmtui.machine.emulated.mapping import stretches
 from dmtui.machine.emulated.mounted import Home
 from dmtui.machine.emulated.poolstate import load_state
 from dmtui.machine.emulated.ranges import Range
+from dmtui.machine.emulated.reads import ReadFaults
 from dmtui.machine.errors import MachineError, NoSpaceError, TimedOutError
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN
@@ -40,6 +41,7 @@ class DeviceIo:
 
     def __init__(self, pools: LivePools) -> None:
         self._pools = pools
+        self._read_faults = ReadFaults(pools)
 
     def flush(self, connection: sqlite3.Connection, device: devices.Device) -> int | Held:
         """Flush a mapped device inside a transaction; returns 0 or an errno, or that it is held."""
@@ -166,7 +168,7 @@ class DeviceIo:
             else:
                 first, last = begin // size, -(-end // size)
                 changed = True
-                pool_io.write(pool, thin_id, first, last, origin_blocks=_origin_blocks(connection, target, size))
+                pool_io.write(pool, thin_id, first, last, origin=self._origin(connection, target, begin, end, size))
             if not pool.state.error_if_no_space:
                 left = tuple(_in_bytes(pool.unplaced, begin, end, size))
         number = pool.result
@@ -178,12 +180,21 @@ class DeviceIo:
             return Held(_no_space(thin_id, "write"), left, number)
         return number
 
-
-def _origin_blocks(connection: sqlite3.Connection, target: devices.LoadedTarget, block_bytes: int) -> int:
-    """Blocks of a thin that its external origin reaches into, 0 where it has none."""
-    origin = target.params.split()[2:]
-    sectors = devices.size_sectors(connection, DeviceNumber.parse(origin[0])) if origin else None
-    return -(-(sectors or 0) * SECTOR_BYTES // block_bytes)
+    def _origin(
+        self, connection: sqlite3.Connection, target: devices.LoadedTarget, begin: int, end: int, block_bytes: int
+    ) -> pool_io.Origin:
+        """The external origin of a thin, for a write to these bytes."""
+        words = target.params.split()[2:]
+        if not words:
+            return pool_io.NO_ORIGIN
+        dev = DeviceNumber.parse(words[0])
+        size_bytes = (devices.size_sectors(connection, dev) or 0) * SECTOR_BYTES
+        unread: set[int] = set()
+        for block in {at // block_bytes for at in (begin, end) if at % block_bytes}:
+            until = min((block + 1) * block_bytes, size_bytes)
+            if block * block_bytes < until and self._read_faults.fail(connection, dev, block * block_bytes, until):
+                unread.add(block)
+        return pool_io.Origin(-(-size_bytes // block_bytes), size_bytes // block_bytes, frozenset(unread))
 
 
 def _discards(connection: sqlite3.Connection, device: devices.Device) -> bool:

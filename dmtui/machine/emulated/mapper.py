@@ -303,20 +303,20 @@ class EmulatedDeviceMapper:
         self._waiting.for_device(name, f"message {text!r}")
         with self._store.write() as connection:
             device = devices.find(connection, name, f"sending it {text!r}")
-            refusal, ran_full = None, False
+            refusal, number = None, 0
             try:
-                ran_full = self._message(connection, device, text)
+                number = self._message(connection, device, text)
             except RefusedError as error:
                 refusal = error  # raised later: what it has done to the pool stays
                 kernellog.say_whatever_comes(self._store, kernellog.of_message(device.dev, error))
         if refusal:
             raise refused(refusal, f"device {name}", f"message {text!r}")
-        if ran_full:
-            raise machine_error(errno.ENOSPC, f"device {name}", f"message {text!r}")
+        if number:
+            raise machine_error(number, f"device {name}", f"message {text!r}")
         return ""
 
-    def _message(self, connection: sqlite3.Connection, device: Device, text: str) -> bool:
-        """Do what a message says; returns whether the metadata ran full in the middle of it."""
+    def _message(self, connection: sqlite3.Connection, device: Device, text: str) -> int:
+        """Do what a message says; returns 0, or the errno of one that the pool did not survive."""
         words = split_message(text)
         if not words:
             raise RefusedError(errno.EINVAL, "Empty message received.")
@@ -324,7 +324,7 @@ class EmulatedDeviceMapper:
             if words != [_CANCEL]:
                 raise RefusedError(errno.EINVAL, f"Unsupported message sent to DM core: {words[0]}")
             connection.execute("UPDATE devices SET deferred = 0 WHERE minor = ?", (device.minor,))
-            return False
+            return 0
         table = devices.targets(connection, device.minor)
         if not table:
             raise RefusedError(errno.EINVAL, "The device has no table.")
@@ -346,7 +346,7 @@ class EmulatedDeviceMapper:
             raise refusal
         if words[0].lower() == "create_snap" and not pool.ran_full:
             mounted.copy_to_snapshot(connection, metadata_id, *map(read_thin_id, words[1:]))
-        return pool.ran_full
+        return errno.ENOSPC if pool.ran_full else pool.refused
 
     def open_device(self, name: str) -> None:
         """Open a device's node, as a process or a mount would."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 
+from dmtui.machine.emulated.disks import CommitFailedError
 from dmtui.machine.emulated.metadata import MetadataFullError
 from dmtui.machine.emulated.pool import Pool
 from dmtui.machine.emulated.tables import RefusedError, kernel_number, read_thin_id, split_message
@@ -92,7 +93,11 @@ def _set_transaction_id(pool: Pool, words: list[str], _: Callable[[int], bool]) 
 
 
 def _reserve(pool: Pool, _: list[str], __: Callable[[int], bool]) -> None:
-    pool.commit()
+    try:
+        pool.commit()
+    except CommitFailedError as failed:
+        pool.refused = 0 if failed.readable else errno.EINVAL  # nothing can be reserved in a pool that has failed
+        raise
     readable = pool.use()
     if pool.metadata.superblock.held_block >= 0:
         raise RefusedError(errno.EBUSY, "Pool metadata snapshot already exists: release this before taking another.")

@@ -32,6 +32,7 @@ class Pool:
         checkpoint: makes what was changed and committed so far the kernel's last commit, in the middle of an operation.
         synced: the kernel has committed, too, and nothing was changed since (see `unsynced`).
         details_written: the commit that failed had the details of the changed thins written.
+        refused: errno of a message that goes no further than a commit which fails.
         ran_full: that happened in the middle of a message or of growing, which therefore failed.
         number: of its device, as the kernel's log names it.
         said: lines for that log.
@@ -48,6 +49,7 @@ class Pool:
     aborted: bool = False
     synced: bool = False
     details_written: bool = False
+    refused: int = 0
     ran_full: bool = False
     result: int = 0
     unplaced: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])

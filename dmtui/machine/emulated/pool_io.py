@@ -11,6 +11,7 @@ from enum import IntEnum
 from dmtui.machine.emulated.mapping import Stretch, map_run, remap_run, stretches, unmap
 from dmtui.machine.emulated.pool import Pool
 from dmtui.machine.emulated.poolstate import Mode
+from dmtui.thinpool.values import frozen
 
 _PIECE_BLOCKS = 1 << 16
 """Data blocks taken at once at the most, so that one huge write stays bounded in memory."""
@@ -33,11 +34,28 @@ class _NoBlockError(Exception):
         super().__init__(number, begin)
 
 
-def write(pool: Pool, thin_id: int, begin: int, end: int, *, origin_blocks: int = 0) -> None:
+@frozen
+class Origin:
+    """An external origin under a write.
+
+    Attributes:
+        blocks: so many blocks of the thin it reaches into, from the first on: they are copied from it.
+        whole_blocks: so many it covers.
+        unread: blocks that the write covers in part only and that cannot be read from it.
+    """
+
+    blocks: int = 0
+    whole_blocks: int = 0
+    unread: frozenset[int] = frozenset()
+
+
+NO_ORIGIN = Origin()
+
+
+def write(pool: Pool, thin_id: int, begin: int, end: int, *, origin: Origin = NO_ORIGIN) -> None:
     """Write the blocks ``begin <= block < end`` of a thin in order; `result` is 0 or an errno, but for what waits.
 
     The kernel cuts a write at the blocks and goes on after one that fails; the error that comes last stays.
-    The first `origin_blocks` of the thin are those that an external origin reaches into: they are copied from it.
     """
     pool.result = errno.EIO
     if pool.state.mode is Mode.FAIL or not _finds(pool, thin_id):
@@ -46,7 +64,7 @@ def write(pool: Pool, thin_id: int, begin: int, end: int, *, origin_blocks: int 
     for stretch in list(stretches(pool.metadata, thin_id, begin, end)):
         try:
             if stretch.data_block is None:
-                _provision(pool, thin_id, stretch, origin_blocks, failed)
+                _provision(pool, thin_id, stretch, origin, failed)
             elif stretch.shared:
                 _break_sharing(pool, thin_id, stretch, failed)
             elif pool.host.fill(stretch.data_block, stretch.count) < stretch.count:
@@ -66,11 +84,16 @@ def _finds(pool: Pool, thin_id: int) -> bool:
     return thin_id in pool.metadata.thins and pool.host.reach.has_mappings(thin_id)
 
 
-def _provision(pool: Pool, thin_id: int, stretch: Stretch, origin_blocks: int, failed: dict[_Turn, int]) -> None:
+def _provision(pool: Pool, thin_id: int, stretch: Stretch, origin: Origin, failed: dict[_Turn, int]) -> None:
     begin, end = stretch.begin, stretch.begin + stretch.count
+    # Where the rest of a block is zeroed beside its copy, the kernel forgets that the copy failed (schedule_copy).
+    lost = {block for block in origin.unread if block < origin.whole_blocks or not pool.host.zeroes}
     while begin < end:
-        copied = begin < origin_blocks
-        data_block, got, filled = _allocate(pool, begin, min(end, origin_blocks) if copied else end)
+        copied = begin < origin.blocks
+        until = begin + 1 if begin in lost else min((block for block in lost if block > begin), default=end)
+        data_block, got, filled = _allocate(pool, begin, min(end, until, origin.blocks if copied else end))
+        if begin in lost:
+            filled = 0
         # What is zeroed or copied first is mapped only then, and its block lost where that fails.
         turn = _Turn.COPIED if copied or pool.host.zeroes else _Turn.DEFERRED
         mapped = filled if turn is _Turn.COPIED else got

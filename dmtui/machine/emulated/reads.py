@@ -18,41 +18,13 @@ from dmtui.thinpool.table import THIN
 from dmtui.thinpool.units import SECTOR_BYTES
 
 
-class Reads:
-    """Reads of mapped devices by name."""
+class ReadFaults:
+    """Which reads of a block device fail."""
 
-    def __init__(self, store: Store, pools: LivePools, waiting: Waiting) -> None:
-        self._store = store
+    def __init__(self, pools: LivePools) -> None:
         self._pools = pools
-        self._waiting = waiting
 
-    def read(self, name: str, *, offset_bytes: int, length_bytes: int) -> int:
-        """Read from a mapped device, in bytes; returns how many there were, fewer at its end.
-
-        What a thin does not map is read from its external origin, and as zeros where that ends or there is none. As in
-        the kernel what is beyond the origin cannot be read while the pool has no space or takes no changes.
-
-        Raises:
-            DeviceMissingError: no such device.
-            InvalidError: a place before its beginning.
-            TimedOutError: the device is suspended: the read would wait; or it hangs, and the deadline has passed.
-            MachineError: EIO of a failed pool, of an ``error`` target, of a disk that gives errors.
-        """
-        doing = f"reading {length_bytes} bytes at {offset_bytes}"
-        self._waiting.for_device(name, doing)
-        with self._store.write() as connection:
-            device = devices.find(connection, name, doing)
-            if offset_bytes < 0 or length_bytes < 0:
-                raise machine_error(errno.EINVAL, f"device {name}", doing)
-            if device.suspended or devices.pool_is_suspended(connection, device.minor):
-                raise TimedOutError(f"device {name}", "is suspended: the read waits", "resume it", errno.ETIMEDOUT)
-            size_bytes = (devices.size_sectors(connection, device.dev) or 0) * SECTOR_BYTES
-            end = max(offset_bytes, min(offset_bytes + length_bytes, size_bytes))
-            if self._fails(connection, device.dev, offset_bytes, end):
-                raise machine_error(errno.EIO, f"device {name}", doing)
-        return end - offset_bytes
-
-    def _fails(self, connection: sqlite3.Connection, dev: DeviceNumber, begin: int, end: int) -> bool:
+    def fail(self, connection: sqlite3.Connection, dev: DeviceNumber, begin: int, end: int) -> bool:
         """Whether bytes ``begin <= byte < end`` of a block device cannot be read."""
         if dev.major != devices.DM_MAJOR:
             return begin < end and disks.fault_of(connection, dev) is disks.DiskFault.ALL
@@ -67,7 +39,7 @@ class Reads:
         if target.type == "linear":
             under, offset = target.params.split()
             shift = int(offset) * SECTOR_BYTES
-            return self._fails(connection, DeviceNumber.parse(under), begin + shift, end + shift)
+            return self.fail(connection, DeviceNumber.parse(under), begin + shift, end + shift)
         if target.type == THIN:
             return self._thin_fails(connection, target, begin, end)
         return target.type != "zero"
@@ -99,6 +71,41 @@ class Reads:
                 if state.mode is Mode.WRITE:
                     known_bytes = end_bytes if target.origin_sectors is None else target.origin_sectors * SECTOR_BYTES
                     asked = min(place[1], known_bytes) if place[0] < known_bytes else 0
-                if asked > end_bytes or self._fails(connection, dev, *place):
+                if asked > end_bytes or self.fail(connection, dev, *place):
                     return True
         return False
+
+
+class Reads:
+    """Reads of mapped devices by name."""
+
+    def __init__(self, store: Store, pools: LivePools, waiting: Waiting) -> None:
+        self._store = store
+        self._faults = ReadFaults(pools)
+        self._waiting = waiting
+
+    def read(self, name: str, *, offset_bytes: int, length_bytes: int) -> int:
+        """Read from a mapped device, in bytes; returns how many there were, fewer at its end.
+
+        What a thin does not map is read from its external origin, and as zeros where that ends or there is none. As in
+        the kernel what is beyond the origin cannot be read while the pool has no space or takes no changes.
+
+        Raises:
+            DeviceMissingError: no such device.
+            InvalidError: a place before its beginning.
+            TimedOutError: the device is suspended: the read would wait; or it hangs, and the deadline has passed.
+            MachineError: EIO of a failed pool, of an ``error`` target, of a disk that gives errors.
+        """
+        doing = f"reading {length_bytes} bytes at {offset_bytes}"
+        self._waiting.for_device(name, doing)
+        with self._store.write() as connection:
+            device = devices.find(connection, name, doing)
+            if offset_bytes < 0 or length_bytes < 0:
+                raise machine_error(errno.EINVAL, f"device {name}", doing)
+            if device.suspended or devices.pool_is_suspended(connection, device.minor):
+                raise TimedOutError(f"device {name}", "is suspended: the read waits", "resume it", errno.ETIMEDOUT)
+            size_bytes = (devices.size_sectors(connection, device.dev) or 0) * SECTOR_BYTES
+            end = max(offset_bytes, min(offset_bytes + length_bytes, size_bytes))
+            if self._faults.fail(connection, device.dev, offset_bytes, end):
+                raise machine_error(errno.EIO, f"device {name}", doing)
+        return end - offset_bytes

@@ -73,5 +73,10 @@ def test_what_a_thin_does_not_map_is_read_from_its_origin_as_far_as_that_goes(be
     assert read(bench, "t1", 0) == BLOCK
     assert refused(bench, "t1", BLOCK) == errno.EIO
     assert read(bench, "t1", 2 * BLOCK, 8 * BLOCK) == 8 * BLOCK
-    bench.write("t1", 1)
+    # A part of a block needs the rest from the origin, a whole one does not.
+    bench.write("t1", 0)
+    with pytest.raises(MachineError, match="EIO"):
+        bench.write("t1", 1)
+    assert bench.figures.startswith("2/1024")  # a block is lost
+    bench.machine.write("t1", offset_bytes=BLOCK, length_bytes=BLOCK)
     assert read(bench, "t1", BLOCK) == BLOCK
