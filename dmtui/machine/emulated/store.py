@@ -51,8 +51,11 @@ class Store:
             self._writer, self._reader = self._connect(), self._connect()
             self.is_new = self._prepare()
         except (sqlite3.Error, OSError) as error:
+            # Those two tell of the world around it, the rest of what is in it.
+            around = isinstance(error, sqlite3.OperationalError | OSError)
+            step = "see to its directory (space, permissions)" if around else "move it away"
             raise DmtuiError(
-                f"emulated machine {path}", f"cannot be used: {error}", "move it away or name another --emulated-dir"
+                f"emulated machine {path}", f"cannot be used: {error}", f"{step} or name another --emulated-dir"
             ) from error
 
     def _connect(self) -> sqlite3.Connection:

@@ -150,6 +150,18 @@ def test_garbage_is_said_to_be_garbage(tmp_path):
         EmulatedMachine.open(tmp_path)
 
 
+@pytest.mark.parametrize(("made", "step"), [("garbage", "move it away"), ("a directory", "see to its directory")])
+def test_what_is_said_of_a_store_that_cannot_be_used_tells_what_is_in_it_from_what_is_around_it(tmp_path, made, step):
+    path = tmp_path / "machine.sqlite3"
+    if made == "garbage":
+        path.write_bytes(b"x" * 8192)
+    else:
+        path.mkdir()
+    with pytest.raises(DmtuiError) as caught:
+        EmulatedMachine.open(tmp_path)
+    assert step in caught.value.next_step
+
+
 def test_another_programs_database_is_left_alone(tmp_path):
     connection = sqlite3.connect(tmp_path / "machine.sqlite3")
     connection.execute("CREATE TABLE theirs (x)")
