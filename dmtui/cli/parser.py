@@ -219,7 +219,7 @@ def _add_emulator(parser: argparse.ArgumentParser, shared: Parser) -> None:
     timeout.add_argument("seconds", nargs="?", type=int, metavar="SECONDS", help="0 for ever; default: 60")
     verb("log", "emulator.log", "what its kernel has said since it booted, as dmesg prints it")
     verb("reboot", "emulator.reboot", "forget what a kernel forgets")
-    verb("power-cut", "emulator.power_cut", "the same, without a shutdown: the last second's writes may be lost, too")
+    verb("power-cut", "emulator.power_cut", "reboot without a shutdown: what no pool has committed is lost, too")
     verb("status", "emulator.status", "what the emulated machine holds")
 
 

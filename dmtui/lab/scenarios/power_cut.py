@@ -136,7 +136,8 @@ SCENARIO = Scenario(
         ),
         Step(
             "Discards are no better",
-            "The service drops the first half of its log, and the power fails.",
+            "The service writes one block, committed at once after a quiet second, then drops the first half of its "
+            "log, and the power fails.",
             _discard,
             _discard_told,
             Place.DEVICES,
