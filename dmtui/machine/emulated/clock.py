@@ -59,6 +59,14 @@ def deadline(connection: sqlite3.Connection) -> int | None:
     return note(connection) + seconds * SECOND if seconds else None
 
 
+def is_commit_due(committed_at: int, moment: int) -> bool:
+    """Whether a pool's next commit by the clock is due; one that is set back does not put it off.
+
+    Source: ``need_commit_due_to_time`` (dm-thin.c).
+    """
+    return not committed_at <= moment < committed_at + COMMIT_PERIOD
+
+
 @frozen
 class Due:
     """Pools, by the id of their metadata, for which the time has come.
@@ -82,7 +90,7 @@ def due(connection: sqlite3.Connection) -> Due | None:
     if not pools:
         return None
     moment = now(connection)
-    commits = tuple(pool for _, ticking, at, pool in pools if ticking and at + COMMIT_PERIOD <= moment)
+    commits = tuple(pool for _, ticking, at, pool in pools if ticking and is_commit_due(at, moment))
     waits = tuple(pool for until, _, _, pool in pools if until is not None and until <= moment)
     return Due(commits, waits) if commits or waits else None
 

@@ -57,14 +57,13 @@ class LivePools:
         number = str(DeviceNumber(devices.DM_MAJOR, minor))
         pool = Pool(metadata, state, host, deadline=lambda: clock.deadline(connection), number=number)
         pool.now = lambda: clock.now(connection)
-        opened = state.open
         pool.is_heavy = lambda: isinstance(nodes, StoredNodes) and nodes.has_too_many_changed
         pool.checkpoint = lambda: _checkpoint(connection, metadata_id, pool)
         connection.execute("SAVEPOINT pool")
         try:
             yield pool
         except (MetadataFullError, disks.CommitFailedError) as failed:
-            self._take_back(connection, metadata_id, pool, opened)
+            self._take_back(connection, metadata_id, pool)
             if isinstance(failed, MetadataFullError):
                 pool.said.append("device-mapper: space map metadata: unable to allocate new metadata block")
                 pool.operation_failed(errno.ENOSPC)
@@ -75,19 +74,18 @@ class LivePools:
                 pool.fail()
         if not self._save(connection, metadata_id, minor, pool):
             # The host has no room for the metadata file to grow: the commit could not be written.
-            self._take_back(connection, metadata_id, pool, opened)
+            self._take_back(connection, metadata_id, pool)
             pool.operation_failed()
             self._save(connection, metadata_id, minor, pool)
         connection.execute("RELEASE pool")
 
-    def _take_back(self, connection: sqlite3.Connection, metadata_id: int, pool: Pool, opened: bool) -> None:
-        """Throw the open transaction away, with what the kernel has not committed yet; what it has stays.
-
-        `opened` is whether there was something of that as the operation began.
-        """
+    def _take_back(self, connection: sqlite3.Connection, metadata_id: int, pool: Pool) -> None:
+        """Throw the open transaction away, with what the kernel has not committed yet; what it has stays."""
         pool.note_mapped()
         connection.execute("ROLLBACK TO pool")
-        pool.state.open = opened
+        # As the operation began, or at its last checkpoint.
+        (was_open,) = connection.execute("SELECT open FROM pools WHERE metadata_id = ?", (metadata_id,)).fetchone()
+        pool.state.open = bool(was_open)
         self.lose_unsynced(connection, metadata_id, pool.state)
         self._kept.pop(metadata_id, None)
         pool.metadata = self.metadata(connection, metadata_id)
@@ -158,6 +156,15 @@ class LivePools:
             with self.open(connection, row[0]) as pool:
                 pool.suspend()
 
+    def end_open(self, connection: sqlite3.Connection, minor: int | None = None) -> None:
+        """Do that to one pool, or to all, where something is not committed: its device or the machine goes down.
+
+        As long as the tables are there, so are the disks, which may refuse that commit.
+        """
+        query = "SELECT minor FROM pools WHERE open AND minor = coalesce(?, minor) ORDER BY metadata_id"
+        for (each,) in connection.execute(query, (minor,)).fetchall():
+            self.suspend(connection, each)
+
     def catch_up(self, connection: sqlite3.Connection) -> bool:
         """Do what the clock has brought, commits and the end of waits for space; returns whether there was any."""
         due = clock.due(connection)
@@ -202,6 +209,9 @@ def _checkpoint(connection: sqlite3.Connection, metadata_id: int, pool: Pool) ->
         _end_unsynced(connection, metadata_id, pool.state)
         save_metadata(connection, metadata_id, pool.metadata)
         pool.synced = False
+        connection.execute("UPDATE pools SET open = 0 WHERE metadata_id = ?", (metadata_id,))
+        for statement in ("RELEASE pool", "SAVEPOINT pool"):  # what fails from here on takes no more back than this
+            connection.execute(statement)
 
 
 def _end_unsynced(connection: sqlite3.Connection, metadata_id: int, state: PoolState) -> None:

@@ -209,7 +209,7 @@ class EmulatedMachine:
     def power_cut(self) -> None:
         """Start the machine anew without having shut it down: what no pool has committed is lost with the rest.
 
-        That are writes to new or shared blocks, and discards, of the last second, unless a flush (fsync) of a device
+        These are writes to new or shared blocks, and discards, of the last second, unless a flush (fsync) of a device
         that has changed, a message to the pool, a status with a flush or a suspend came after them. The blocks
         written are free again, or shared as before. Space that a loop file got for them it keeps.
         """
@@ -219,6 +219,8 @@ class EmulatedMachine:
         with self._store.write() as connection:
             if power_cut:
                 self._pools.lose_all_unsynced(connection)
+            else:
+                self._pools.end_open(connection)
             boot(connection)
             for table in ("uses", "targets", "mounts", "queued_io"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours

@@ -114,7 +114,7 @@ class EmulatedDeviceMapper:
         with self._store.read() as connection:
             device = devices.find(connection, name, "reading its status")
             table = devices.targets(connection, device.minor)
-            if not (devices.is_pool(table) and clock.due(connection)):
+            if not clock.due(connection):
                 return _status(connection, device, table)
         with clock.looking(self._store) as connection:
             return _status(connection, devices.find(connection, name, "reading its status"), table)
@@ -123,7 +123,7 @@ class EmulatedDeviceMapper:
         """See `DeviceMapper.statuses`."""
         thins: dict[str, DeviceReading] = {}
         if len(names) > _FEW and not self._waiting.somewhere:
-            with self._store.read() as connection:
+            with clock.looking(self._store) as connection:
                 thins = self._readings.read(connection)
         for name in names:
             try:
@@ -282,6 +282,7 @@ class EmulatedDeviceMapper:
         self._waiting.for_udev(name, "removing it")
 
     def _destroy(self, connection: sqlite3.Connection, device: Device) -> None:
+        self._pools.end_open(connection, device.minor)
         for live in (True, False):
             devices.drop_table(connection, device.minor, live=live)
         self._pools.drop_unused(connection)

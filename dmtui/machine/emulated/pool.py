@@ -9,7 +9,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dmtui.machine.emulated.clock import COMMIT_PERIOD
+from dmtui.machine.emulated.clock import is_commit_due
 from dmtui.machine.emulated.disks import CommitFailedError
 from dmtui.machine.emulated.metadata import MetadataFullError, PoolMetadata
 from dmtui.machine.emulated.poolstate import Mode, PoolState
@@ -124,7 +124,7 @@ class Pool:
 
         Its worker looks whenever it has done something, and every second.
         """
-        if self.metadata.changed_thins and self.now() - self.state.committed_at >= COMMIT_PERIOD:
+        if self.metadata.changed_thins and is_commit_due(self.state.committed_at, self.now()):
             self.commit()
             self.state.committed_at = self.now()
 

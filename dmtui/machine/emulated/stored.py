@@ -213,10 +213,10 @@ def keep_committed(unsynced: Unsynced, pool: PoolMetadata) -> None:
 
 
 def has_changed(pool: PoolMetadata) -> bool:
-    """Whether there is anything of blocks to be written back."""
+    """Whether there is anything of blocks to be written back, or that has grown without a commit."""
     nodes = pool.blocks.nodes
     changed_nodes = isinstance(nodes, StoredNodes) and bool(nodes.changed)
-    return changed_nodes or any(space.changed_bitmaps for _, space in _spaces(pool))
+    return changed_nodes or any(space.changed_bitmaps or space.state.grown_blocks for _, space in _spaces(pool))
 
 
 def _spaces(pool: PoolMetadata) -> tuple[tuple[str, SpaceMap], ...]:

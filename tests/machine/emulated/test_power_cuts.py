@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dmtui.machine.emulated import EmulatedMachine
-from dmtui.machine.errors import NoSpaceError
+from dmtui.machine.errors import InvalidError, MachineError, NoSpaceError
 from tests.machine.emulated.bench import BLOCK, Bench
 
 NOTHING = "0 128000 thin 0 -"
@@ -245,3 +245,69 @@ def test_a_file_system_that_was_made_is_there_after_it(still):
     assert made != NOTHING
     assert cut(still) == [made]
     assert still.machine.filesystems.probe("/dev/mapper/t1") is not None
+
+
+@pytest.mark.parametrize("kind", ["metadata-error", "metadata-write-error"])
+@pytest.mark.parametrize(
+    "end",
+    [lambda bench: [bench.mapper.remove(name) for name in ("t1", "p")], lambda bench: bench.machine.reboot()],
+    ids=["removal", "shutdown"],
+)
+def test_a_last_commit_that_the_disk_refuses_is_none(still, end, kind):
+    still.write("t1", 0)
+    still.line()
+    still.write("t1", 1)
+    still.machine.outages.break_disk(kind, "p")
+    end(still)
+    still.machine.outages.end(kind)
+    assert cut(still) == ["0 128000 thin 128 127"]
+    assert still.line(flush=False).split()[5] == "1/1024"
+
+
+def test_growth_that_a_resume_which_failed_left_uncommitted_is_lost(still):
+    before = still.line()
+    still.grow_file("/b/data", still.data, 2048 * BLOCK)
+    still.grow_file("/b/meta", still.meta, 2 << 20)
+    with pytest.raises(InvalidError):
+        still.reload(blocks=2048)  # grows the data, then finds the metadata's device too small
+    still.machine.power_cut()
+    with still.machine._store.read() as connection:
+        assert connection.execute("SELECT total_data FROM metadata").fetchone() == (1024,)
+    still.machine.files.resize_file("/b/meta", 4 << 20)
+    cut(still)
+    assert still.line() == before
+
+
+def test_what_was_committed_in_the_middle_of_a_write_stays_when_it_breaks_the_pool(make_bench):
+    bench = make_bench(blocks=100_000, metadata=8 << 20)
+    bench.machine.clock.freeze()
+    bench.thin(1, blocks=100_000)
+    bench.machine.set_host_space(80_000 * BLOCK)
+    # The kernel's tick commits the first 65,536 blocks; of the rest not even the metadata find space on the host.
+    with pytest.raises(MachineError):
+        bench.machine.write("t1", offset_bytes=0, length_bytes=100_000 * BLOCK)
+    assert "needs_check" in bench.line(flush=False)
+    bench.machine.set_host_space(1 << 30)
+    bench.machine.power_cut()
+    with bench.machine._store.read() as connection:
+        assert connection.execute("SELECT mapped FROM thins").fetchone()[0] >= 65_536
+
+
+def test_a_clock_that_is_set_back_puts_no_commit_off(still):
+    still.machine.clock.step(3600)
+    still.line()
+    still.write("t1", 0)
+    still.write("t1", 1)
+    still.machine.clock.freeze(still.machine.clock.now() - 3000)
+    assert cut(still) == ["0 128000 thin 256 255"]
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_whoever_looks_first_finds_what_the_clock_has_brought(still, others):
+    for thin_id in range(2, 2 + others):
+        still.thin(thin_id)
+    still.write("t1", 0)
+    still.machine.outages.break_disk("metadata-error", "p")
+    still.machine.clock.step(1)
+    names = [f"t{thin_id}" for thin_id in range(1, 2 + others)]
+    assert {str(reading.targets[0]) for reading in still.mapper.statuses(names)} == {"0 128000 thin Fail"}
