@@ -314,7 +314,8 @@ class _Draw:
 
     def _abort(self) -> Operation:
         disk = self.chance.choice(["data", "metadata"])
-        return ("abort", disk, self._burst()) if self.active else self._create()
+        seen = self.chance.random() < 0.6
+        return ("abort", disk, self._burst(), seen) if self.active else self._create()
 
     def _burst(self) -> list[Operation]:
         """Some operations after which all is activated anew."""

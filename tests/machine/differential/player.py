@@ -218,6 +218,9 @@ class Player:
             with suppress(MachineError):
                 self.side.resume(name)
         self.side.ended()
+        self._remove_all()
+
+    def _remove_all(self) -> None:
         # An origin goes after what stands on it, the pool after its thins.
         while names := [entry.name for entry in self._devices()]:
             for name in names:
@@ -371,14 +374,20 @@ class Player:
         self._stack()
         self._create_pool()
 
-    def _abort(self, disk: str, burst: list[Operation]) -> None:
-        """Do all that, let a disk break at once, and look; then it is mended, the pool checked and activated anew."""
+    def _abort(self, disk: str, burst: list[Operation], seen: bool = True) -> None:
+        """Do all that, let a disk break at once, and look; then it is mended, the pool checked and activated anew.
+
+        Where it is not `seen`, all is deactivated over the broken disk, without a look that would commit before.
+        """
         self._burst(burst)
         self._break(disk)
         self.side.keep_what_is_committed(commits=False)
         if self.side.ticked:
             raise TickedError
-        self.told += [f"broken: {line}" for line in self.seen(tables=False)]
+        if seen:
+            self.told += [f"broken: {line}" for line in self.seen(tables=False)]
+        else:
+            self._remove_all()
         self._mend(disk)
         self._clear()
         self.side.clear_needs_check(self.files["metadata"], self.disks["metadata"])
