@@ -252,6 +252,35 @@ async def test_an_ascii_screen_has_nothing_but_ascii(dashboard, size, state):
         assert drawn.isascii(), set(filter(lambda char: not char.isascii(), drawn))
 
 
+@pytest.mark.parametrize("over", ["toast", "palette", "help", "explain", "copy"])
+async def test_what_lies_over_an_ascii_screen_is_ascii_too(dashboard, over):
+    app = dashboard(ascii=True, banner="plain")
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.feed(samples.sample(samples.docker_pool()))
+        await pilot.pause()
+        for severity in ("information", "warning", "error") if over == "toast" else ():
+            app.notify("something", severity=severity)
+        keys = {"palette": ":", "help": "?", "explain": "i", "copy": "y"}
+        await pilot.press(*keys.get(over, ""))
+        await pilot.pause(0.5)
+        drawn = re.sub(r"&#160;|<[^>]*>", " ", app.export_screenshot().partition("</style>")[2])
+        if over == "palette":  # the words that stand in its empty field are Textual's own
+            drawn = drawn.replace("\N{HORIZONTAL ELLIPSIS}", "", 1)
+        assert drawn.isascii(), set(filter(lambda char: not char.isascii(), drawn))
+
+
+async def test_without_colours_the_focus_moves_nothing_in_a_small_terminal(dashboard, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed(samples.sample(samples.docker_pool(), samples.lvm_pool()))
+        await pilot.pause()
+        before = {box.id: box.content_region for box in app.screen.query(".box")}
+        await pilot.press("tab")
+        await pilot.pause()
+        assert {box.id: box.content_region for box in app.screen.query(".box")} == before
+
+
 @pytest.mark.parametrize("size", [(20, 6), (40, 12), (60, 20), (100, 30), (300, 80)])
 async def test_any_size_is_drawn(dashboard, size):
     app = dashboard()

@@ -34,7 +34,7 @@ class ExplainScreen(ModalScreen[None]):
         width: 90%; max-width: 110; height: auto; max-height: 90%; background: $background;
         border: round $primary; border-title-color: $primary; padding: 0 2; scrollbar-size-vertical: 1;
     }
-    ExplainScreen.-ascii #explain { border: ascii $primary; }
+    ExplainScreen.-ascii #explain { border: ascii $primary; scrollbar-size-vertical: 0; }
     """
 
     def __init__(self, panels: tuple[str, ...], look: Look) -> None:
