@@ -15,6 +15,7 @@ from dmtui.monitor.recording import Recording
 from dmtui.monitor.sample import Sample
 from tests.remote.conftest import ssh
 from tests.remote.fakessh import until
+from tests.tui import samples
 from tests.tui.operating import Site
 from tests.tui.terminal import Terminal
 
@@ -78,6 +79,11 @@ def test_pools_of_a_host(run, far):
     assert status == 0
     assert [pool["owner"] for pool in json.loads(out)] == ["dmtui"]
     assert "POOL" in run(*far, "--host", "good", "pools")[1]
+
+
+def test_a_host_without_pools_is_not_taken_for_this_machine(run, ssh):
+    ssh.sends(samples.sample())
+    assert run("--host", "steady", "pools") == (0, "no thin pool on host steady\n", "")
 
 
 def test_record_over_ssh_is_a_recording(run, far, tmp_path):

@@ -118,9 +118,10 @@ def pools(session: Session, arguments: argparse.Namespace) -> int:
     """Print every thin pool of the host."""
     from dmtui.monitor.poolformats import pools_json, pools_table  # noqa: PLC0415
 
-    with _samples(session.reaches[0], session.settings.interval) as samples:
+    reach = session.reaches[0]
+    with _samples(reach, session.settings.interval) as samples:
         sample = next(samples)
-    sys.stdout.write(pools_json(sample) if arguments.format == "json" else pools_table(sample))
+    sys.stdout.write(pools_json(sample) if arguments.format == "json" else pools_table(sample, f"host {reach.host}"))
     for problem in sample.problems:
         print(f"dmtui: {printable(problem)}", file=sys.stderr)
     return int(ExitStatus.FAILED if sample.problems else ExitStatus.DONE)

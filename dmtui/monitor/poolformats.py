@@ -18,10 +18,10 @@ def pools_json(sample: Sample) -> str:
     return json.dumps([_pool_object(pool) for pool in sample.pools], indent=2) + "\n"
 
 
-def pools_table(sample: Sample) -> str:
-    """Every pool and below it its thin devices, as an aligned table."""
+def pools_table(sample: Sample, where: str = "this machine") -> str:
+    """Every pool and below it its thin devices, as an aligned table; `where` is said where there is none."""
     if not sample.pools:
-        return "no thin pool on this machine\n"
+        return f"no thin pool on {where}\n"
     rows = [_HEADER, *(_pool_row(pool) for pool in sample.pools)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
     lines: list[str] = []

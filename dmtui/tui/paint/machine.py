@@ -32,7 +32,7 @@ def machine_lines(view: MachineView, look: Look, width: int) -> list[Line]:
     """Versions, and why this machine."""
     facts = view.facts
     if facts is None:
-        return [crop(_waiting(view, look), width, look.glyphs.ellipsis)]
+        return _waiting(view, look, width)
     rows: list[tuple[str, Line]] = [
         ("machine", (Span(printable(facts.description), "strong"),)),
         ("why this one", (Span(printable(facts.why) or "it was asked for by name (--machine)"),)),
@@ -117,12 +117,15 @@ def _loop(loop: LoopFact, look: Look, width: int) -> list[Line]:
     ]
 
 
-def _waiting(view: MachineView, look: Look) -> Line:
+def _waiting(view: MachineView, look: Look, width: int) -> list[Line]:
     if view.error:
-        return (_warn(look), Span(printable(view.error), "warn"))
+        sign = _warn(look)
+        parts = textwrap.wrap(printable(view.error), max(20, width - len(sign.text)), break_on_hyphens=False)
+        gap = Span(" " * len(sign.text))
+        return [(gap if number else sign, Span(part, "warn")) for number, part in enumerate(parts)]
     if view.silent_seconds >= 1:
-        return (_warn(look), Span(f"no answer for {age(view.silent_seconds)}", "warn"))
-    return (Span("asking the machine ...", "muted"),)
+        return [(_warn(look), Span(f"no answer for {age(view.silent_seconds)}", "warn"))]
+    return [(Span("asking the machine ...", "muted"),)]
 
 
 def _row(key: str, value: Line, look: Look, width: int) -> list[Line]:

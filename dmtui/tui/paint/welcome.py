@@ -21,13 +21,15 @@ def welcome_lines(view: TopView, look: Look, width: int) -> list[Line]:
         (),
     ]
     text: list[Line] = [
-        (Span("No thin pool on this machine", "strong"),),
+        (Span(f"No thin pool on {view.host or 'this machine'}", "strong"),),
         (),
         (Span(f"Looked at every device-mapper device of {printable(view.description) or view.machine}.", "muted"),),
         (Span("The screen fills by itself as soon as a pool appears.", "muted"),),
         (),
         *(make if view.can_change else ()),
     ]
+    if view.host:
+        return _middle(text, look, width)  # what can be done about it is done there
     if emulated:
         text.append((Span("This machine is emulated: start over with another ", "muted"), Span("--emulated-dir DIR")))
     else:
@@ -42,8 +44,10 @@ def _waiting(view: TopView, width: int) -> list[Line]:
     if view.freshness.flow is Flow.FAILING:
         what = f"Host {view.host} cannot be watched" if view.host else "The machine cannot be read"
         error = printable(view.freshness.error).removeprefix(f"host {view.host}: ")
-        why: list[Line] = [(Span(part),) for part in textwrap.wrap(error, max(20, width - 4), break_on_hyphens=False)]
-        return [(Span(what, "crit"),), (), *why]
+        parts = textwrap.wrap(error, max(20, width - 4), break_on_hyphens=False)
+        # One block in the middle: lines that are each in the middle are read as so many sentences.
+        block = max(map(len, parts), default=0)
+        return [(Span(what, "crit"),), (), *((Span(f"{part:<{block}}"),) for part in parts)]
     return [(Span(f"Connecting to {view.host} ..." if view.host else "Asking the machine ...", "strong"),)]
 
 

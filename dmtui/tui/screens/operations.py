@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from textual import on
@@ -110,4 +111,6 @@ class OperationsScreen(DashboardScreen):
 
 
 def _problem_lines(problem: str, look: Look, width: int) -> list[Line]:
-    return [(Span(f" {look.glyphs.warn} the audit log cannot be read: {printable(problem)}", "warn"),)]
+    text = f"the audit log cannot be read: {printable(problem)}"
+    parts = textwrap.wrap(text, max(20, width - 3), break_on_hyphens=False)
+    return [(Span(f" {' ' if number else look.glyphs.warn} {part}", "warn"),) for number, part in enumerate(parts)]
