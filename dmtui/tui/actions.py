@@ -61,8 +61,8 @@ _OF_SCREEN = ("explain", "copy")
 """Actions that every screen has for itself."""
 _MARKS = ("mark", "mark_shown", "unmark", "mark_down", "mark_up")
 """Marking is for what changes something."""
-_FROM_ANYWHERE = "ctrl+q"
-"""The key that works over every dialog and in every field."""
+_FROM_ANYWHERE = ("ctrl+q", "ctrl+p")
+"""Keys that work in every field, too."""
 _WITH_PARAMETER = ("go", "seek", "demo", "host")
 """Actions ``<verb>_<parameter>`` are one ``action_<verb>`` with a parameter."""
 
@@ -76,7 +76,7 @@ class Action:
             ``seek_<way>``, ``demo_<way>`` and ``host_<way>`` are ``action_go``, ``action_seek``, ``action_demo`` and
             ``action_host`` of the app.
         scope: where it lives.
-        keys: in Textual's names; empty where Textual binds them itself.
+        keys: in Textual's names; empty where a widget has them.
         shown_key: how they are written on the screen, the one for the footer first.
         title: for footer and palette.
         help: a sentence for the help screen.
@@ -84,6 +84,7 @@ class Action:
         footer: whether the footer shows it.
         palette: whether the palette offers it.
         operation: the engine's word for it, ``device create`` say, where it opens the dialog of an operation.
+        only: where alone it is possible, "In a recording" say; empty where that is not worth a heading in the help.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Action:
     footer: bool = True
     palette: bool = True
     operation: str = ""
+    only: str = ""
 
     @property
     def footer_key(self) -> str:
@@ -156,36 +158,41 @@ SCREENS: tuple[tuple[str, str, Scope, str], ...] = (
 )
 """The screens, with the actions and keys that lead to them; the screen of one device is reached from a table."""
 
+IN_A_RECORDING, IN_A_DEMONSTRATION, OVER_HOSTS = "In a recording", "In a demonstration", "With --host"
 _PACE = "Pace"
 _STEP, _LEAP, _ENDS = "Step", "Leap", "Ends"
 
 
 def _seek(way: str, key: tuple[str, str], title: str, text: str, group: str) -> Action:
-    return Action(f"seek_{way}", Scope.APP, key[:1], key[1], title, f"In a recording: {text}", group)
+    return Action(f"seek_{way}", Scope.APP, key[:1], key[1], title, text, group, only=IN_A_RECORDING)
 
 
 _SEEKS = (
-    _seek("back", ("comma", ","), "Step back", "one sample back.", _STEP),
-    _seek("on", ("full_stop", "."), "Step on", "one sample on.", _STEP),
-    _seek("far_back", ("left_curly_bracket", "{"), "Leap back", "a twentieth of it back.", _LEAP),
-    _seek("far_on", ("right_curly_bracket", "}"), "Leap on", "a twentieth of it on.", _LEAP),
-    _seek("begin", ("left_parenthesis", "("), "First sample", "to its first sample.", _ENDS),
-    _seek("end", ("right_parenthesis", ")"), "Last sample", "to its last sample.", _ENDS),
+    _seek("back", ("comma", ","), "Step back", "One sample back.", _STEP),
+    _seek("on", ("full_stop", "."), "Step on", "One sample on.", _STEP),
+    _seek("far_back", ("left_curly_bracket", "{"), "Leap back", "A twentieth of it back.", _LEAP),
+    _seek("far_on", ("right_curly_bracket", "}"), "Leap on", "A twentieth of it on.", _LEAP),
+    _seek("begin", ("left_parenthesis", "("), "First sample", "To its first sample.", _ENDS),
+    _seek("end", ("right_parenthesis", ")"), "Last sample", "To its last sample.", _ENDS),
 )
 
 
 def _demo(way: str, key: tuple[tuple[str, ...], str], title: str, text: str, group: str = "") -> Action:
-    return Action(f"demo_{way}", Scope.APP, *key, title, f"In a demonstration: {text}", group)
+    return Action(f"demo_{way}", Scope.APP, *key, title, text, group, only=IN_A_DEMONSTRATION)
+
+
+def _of_hosts(name: str, key: str, title: str, text: str, group: str = "") -> Action:
+    return Action(name, Scope.APP, (key,), key, title, text, group, only=OVER_HOSTS)
 
 
 _DEMOS = (
-    _demo("hold", (("p", "space"), "p space"), "Hold", "go on only when told to."),
-    _demo("play", (("p", "space"), "p space"), "Play", "go on by itself; at the end, from the start."),
-    _demo("back", (("comma",), ","), "Step back", "the machine as it was before the step.", _STEP),
-    _demo("on", (("full_stop",), "."), "Step on", "the next step, or this one without pauses.", _STEP),
-    _demo("slower", (("left_curly_bracket",), "{"), "Slower story", "less fast.", "Speed"),
-    _demo("faster", (("right_curly_bracket",), "}"), "Faster story", "faster.", "Speed"),
-    _demo("restart", (("left_parenthesis",), "("), "From the start", "once more, on the machine as it was."),
+    _demo("hold", (("p", "space"), "p space"), "Hold", "Go on only when told to."),
+    _demo("play", (("p", "space"), "p space"), "Play", "Go on by itself; at the end, from the start."),
+    _demo("back", (("comma",), ","), "Step back", "The machine as it was before the step.", _STEP),
+    _demo("on", (("full_stop",), "."), "Step on", "The next step, or this one without pauses.", _STEP),
+    _demo("slower", (("left_curly_bracket",), "{"), "Slower story", "Less fast.", "Speed"),
+    _demo("faster", (("right_curly_bracket",), "}"), "Faster story", "Faster.", "Speed"),
+    _demo("restart", (("left_parenthesis",), "("), "From the start", "Once more, on the machine as it was."),
 )
 _SPAN, _HOST = "Span", "Host"
 ACTIONS: tuple[Action, ...] = (
@@ -268,12 +275,22 @@ ACTIONS: tuple[Action, ...] = (
         "Leave what waits for its deletion until somebody asks again.",
     ),
     *(_go(*screen) for screen in SCREENS),
-    Action("go_hosts", Scope.APP, ("7",), "7", "Hosts", "With --host: how it stands with each; enter shows it."),
-    Action("host_before", Scope.APP, ("H",), "H", "Host before", "With --host: the machine before in the list.", _HOST),
-    Action("host_next", Scope.APP, ("L",), "L", "Next host", "With --host: the next machine of the list.", _HOST),
+    _of_hosts("go_hosts", "7", "Hosts", "How it stands with each; enter shows it."),
+    _of_hosts("host_before", "H", "Host before", "The machine before in the list.", _HOST),
+    _of_hosts("host_next", "L", "Next host", "The next machine of the list.", _HOST),
+    Action("show_host", Scope.HOSTS, (), "enter", "Show", "Show the host under the cursor on the other screens."),
+    Action("try_host", Scope.HOSTS, ("r",), "r", "Try now", "Connect anew to the host under the cursor, at once."),
     Action("sort_hosts", Scope.HOSTS, ("s",), "s", "Sort", "Order by the next column."),
     *_CHANGES,
-    Action("palette", Scope.APP, (), "^p", "Palette", "Find an action or a theme by its name.", palette=False),
+    Action(
+        "palette",
+        Scope.APP,
+        ("ctrl+p", "colon"),
+        "^p :",
+        "Palette",
+        "Find an action or a theme by its name.",
+        palette=False,
+    ),
     _move("next_panel", Scope.OVERVIEW, ("tab", "l", "right"), "tab l", "To the next panel."),
     _move("previous_panel", Scope.OVERVIEW, ("shift+tab", "h", "left"), "S-tab h", "To the panel before."),
     _move("cursor_up", Scope.TABLE, ("up", "k"), "up k", "One row up."),
@@ -282,7 +299,13 @@ ACTIONS: tuple[Action, ...] = (
     _move("page_down", Scope.TABLE, ("pagedown", "ctrl+f"), "PgDn", "One page down."),
     _move("first", Scope.TABLE, ("home", "g"), "home g", "To the first row."),
     _move("last", Scope.TABLE, ("end", "G"), "end G", "To the last row."),
-    _move("choose", Scope.TABLE, ("enter",), "enter", "From a pool to its devices, from a device to all about it."),
+    _move(
+        "choose",
+        Scope.TABLE,
+        ("enter",),
+        "enter",
+        "From a pool to its devices, from a device to all about it, from a host to its pools.",
+    ),
 )
 _BY_ID = {action.id: action for action in ACTIONS}
 
@@ -296,7 +319,7 @@ def bindings(scope: Scope) -> list[BindingType]:
             action.title,
             show=False,
             id=f"{action.id}.{number}" if number else action.id,
-            priority=key == _FROM_ANYWHERE,
+            priority=key in _FROM_ANYWHERE,
         )
         for action in ACTIONS
         if action.scope is scope
@@ -310,12 +333,9 @@ def scope_of(action_id: str) -> Scope:
 
 
 def offered(situation: Situation) -> list[Action]:
-    """What the palette offers."""
-    return [
-        action
-        for action in ACTIONS
-        if action.palette and action.scope is not Scope.TABLE and allowed(action.id, situation)
-    ]
+    """What the palette offers: what is possible everywhere and on the screen that is shown."""
+    here = (Scope.APP, situation.screen)
+    return [action for action in ACTIONS if action.palette and action.scope in here and allowed(action.id, situation)]
 
 
 def call_of(action_id: str) -> str:
@@ -347,6 +367,7 @@ def allowed(action_id: str, situation: Situation) -> bool | None:
         "reap": situation.can_reap and not situation.reaping,
         "stop_reaping": situation.reaping,
         "acknowledge": situation.unseen,
+        "poll": situation.screen is not Scope.HOSTS,
         "ask_again": not situation.replays and not situation.hosts,
         "go_hosts": situation.hosts > 0 and situation.screen is not Scope.HOSTS,
         "host_before": situation.hosts > 1,

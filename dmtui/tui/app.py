@@ -29,7 +29,7 @@ from dmtui.tui.kept import Keeper
 from dmtui.tui.known import Known
 from dmtui.tui.logbook import Logbook, Noted
 from dmtui.tui.look import stylesheet, variable_defaults
-from dmtui.tui.navigation import back, go
+from dmtui.tui.navigation import back, go, scope_shown
 from dmtui.tui.overlays import lay_over
 from dmtui.tui.paint.header import TopView
 from dmtui.tui.polled import Polled
@@ -244,7 +244,7 @@ class DashboardApp(App[None]):
 
         if not isinstance(self.screen, HelpScreen):
             machine = self.stream.sample.machine if self.stream.sample else ""
-            lay_over(self, HelpScreen(self._look, self._situation.screen, machine))
+            lay_over(self, HelpScreen(self._look, self._situation, machine))
 
     def action_pause(self) -> None:
         """Stop polling."""
@@ -347,7 +347,7 @@ class DashboardApp(App[None]):
             has_pools=bool(sample and sample.pools),
             can_reap=reaper.able,
             reaping=reaper.worker is not None,
-            screen=self.screen.SCOPE if isinstance(self.screen, DashboardScreen) else Scope.OVERVIEW,
+            screen=scope_shown(self),
             unseen=self.known.unseen,
             replays=self.stream.replays,
         )

@@ -166,7 +166,11 @@ class HostsApp(DashboardApp):
 
     async def on_hosts_screen_host_wanted(self, message: HostsScreen.HostWanted) -> None:
         """The operator chose a host: show it."""
-        await self._show(next(each for each in self._watched if each.reach.host == message.host), Scope.OVERVIEW)
+        await self._show(self._watch_of(message.host), Scope.OVERVIEW)
+
+    def on_hosts_screen_host_tried(self, message: HostsScreen.HostTried) -> None:
+        """The operator does not wait for the next try."""
+        self._watch_of(message.host).stream.poll()
 
     async def on_click(self, event: Click) -> None:
         """The line at the top leads to the hosts."""
@@ -196,7 +200,7 @@ class HostsApp(DashboardApp):
         state = super()._state(screen)
         standings = tuple(each.standing(each is self._shown) for each in self._watched)
         top = replace(state.top, host=self.host, elsewhere=elsewhere(standings))
-        log = f"it stays on {self.host}; `{standings[self._watched.index(self._shown)].shell}` shows it"
+        log = f"it stays on {self.host}: `{standings[self._watched.index(self._shown)].shell}` shows it"
         return replace(state, top=top, hosts=standings, log_problem=log)
 
     async def _show(self, watched: Watched, scope: Scope | None = None) -> None:
@@ -213,6 +217,9 @@ class HostsApp(DashboardApp):
         if scope is not Scope.DEVICE:
             await go(self, scope, classes)
         self._refresh_actions()
+
+    def _watch_of(self, host: str) -> Watched:
+        return next(each for each in self._watched if each.reach.host == host)
 
     def _watch(self, reach: Reach, open_source: OpenSource, interval_seconds: float) -> Watched:
         def deliver(outcome: Sample | PollFailed) -> None:

@@ -28,6 +28,12 @@ async def go(app: App[None], scope: Scope, classes: str) -> None:
         await app.push_screen(screen)
 
 
+def scope_shown(app: App[None]) -> Scope:
+    """Of the screen that is shown, or lies below what covers it, the palette say."""
+    shown = (screen.SCOPE for screen in reversed(app.screen_stack) if isinstance(screen, DashboardScreen))
+    return next(shown, Scope.OVERVIEW)
+
+
 async def back(app: App[None]) -> None:
     """Show the screen below."""
     if len(app.screen_stack) > 1:

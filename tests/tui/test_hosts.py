@@ -154,11 +154,38 @@ async def test_the_list_tells_how_it_stands_with_each_and_enter_shows_one(three,
     await pilot.press("down", "down")
     await pilot.pause()
     assert "tries again in 3 s" in text(hosts.app, "host")
+    assert "enter Show  r Try now" in text(hosts.app, "keys")
     assert "ssh -t db1 dmtui" in text(hosts.app, "host")
     await pilot.press("enter")
     await pilot.pause()
     assert hosts.app.host == "db1"
     assert hosts.app.screen.SCOPE is Scope.OVERVIEW
+
+
+async def test_the_host_under_the_cursor_is_tried_at_once_not_the_one_that_is_shown(three):
+    hosts, pilot = three
+    await pilot.press("7", "down", "down", "r")
+    await pilot.pause()
+    assert {name: source.asked for name, source in hosts.of.items()} == {"web1": 0, "web2": 0, "db1": 1}
+    assert hosts.app.host == "web1"
+
+
+async def test_a_click_on_the_keys_shows_the_host_under_the_cursor(three):
+    hosts, pilot = three
+    await pilot.press("7", "down")
+    await pilot.click("#keys", offset=(text(hosts.app, "keys").index("enter Show"), 0))
+    await pilot.pause()
+    assert hosts.app.host == "web2"
+    assert hosts.app.screen.SCOPE is Scope.OVERVIEW
+
+
+async def test_what_is_wrong_with_a_host_is_told_before_what_it_is(three):
+    hosts, pilot = three
+    await pilot.press("7", "down")
+    await pilot.pause()
+    lines = text(hosts.app, "host").splitlines()
+    assert lines[0].split() == ["connection", "LIVE"]
+    assert lines[1].startswith("worst alert  ✖ CRIT ")
 
 
 async def test_the_mouse_leads_to_the_list_and_from_there_to_a_host(three):
@@ -249,6 +276,18 @@ async def test_before_anything_has_come_the_error_stands_in_the_middle(clock):
         assert shown.count("say where it is") == 5
 
 
+async def test_a_host_without_pools_is_told_by_its_name_and_with_no_advice_for_this_machine(clock):
+    hosts = Hosts("web1", clock=clock)
+    async with hosts.app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        hosts.send("web1", machine="emulated")
+        await pilot.pause()
+        shown = text(hosts.app, "welcome")
+        assert "No thin pool on web1" in shown
+        assert "--emulated-dir" not in shown
+        assert "To try everything" not in shown
+
+
 ON_DMTUI = {
     "n": "ssh web1 dmtui --graph /srv/graph device create NAME --parent web-frontend-00",
     "x": "ssh web1 dmtui --graph /srv/graph device remove web-frontend-00",
@@ -307,7 +346,7 @@ async def test_the_machine_and_its_log_are_not_made_up(three):
         await pilot.pause(0.02)
         if "sends figures only" in text(hosts.app, "machine-versions"):
             break
-    assert "`ssh -t web1 dmtui` shows the rest" in text(hosts.app, "machine-versions")
+    assert "`ssh -t web1 dmtui` shows the rest" in " ".join(text(hosts.app, "machine-versions").split())
     await pilot.press("5")
     await pilot.pause()
     assert "it stays on web1" in text(hosts.app, "log-problem")

@@ -179,18 +179,31 @@ async def test_a_click_on_the_bottom_line_does_what_it_says(running):
     assert "64 KiB" in text(app, "facts")
 
 
-async def test_palette_offers_what_is_allowed_and_runs_it(running):
+@pytest.mark.parametrize("key", ["ctrl+p", "colon"])
+async def test_palette_offers_what_is_allowed_and_runs_it(running, key):
     app, pilot = running
     titles = [command.title for command in app.get_system_commands(app.screen)]
     assert "Pause" in titles
     assert "Resume" not in titles
-    await pilot.press("ctrl+p")
+    await pilot.press(key)
     await pilot.pause()
     await pilot.press(*"units")
     await pilot.pause(0.5)
     await pilot.press("enter")
     await pilot.pause()
     assert "64 KiB" in text(app, "facts")
+
+
+@pytest.mark.parametrize("screen", ["1", "2", "3", "4", "5", "6"])
+async def test_palette_leads_to_every_other_screen_and_offers_nothing_of_theirs(running, screen):
+    app, pilot = running
+    await pilot.press(screen, "ctrl+p")
+    await pilot.pause()
+    titles = [command.title for command in app.get_system_commands(app.screen_stack[-2])]
+    screens = ["Overview", "Pool", "Devices", "Events", "Operations", "Machine"]
+    assert [title for title in screens if title not in titles] == [screens[int(screen) - 1]]
+    assert len(titles) == len(set(titles))
+    assert ("How bad" in titles) is (screen == "4")
 
 
 async def test_poll_now_asks_once_also_while_paused():

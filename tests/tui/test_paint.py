@@ -186,9 +186,26 @@ class TestKeysAndHelp:
     def test_every_action_has_its_line_in_the_help(self):
         from dmtui.tui.actions import ACTIONS
 
-        text = " ".join(text_of(keys_lines(None, LOOK, 200)).split())
+        text = " ".join(text_of(keys_lines(Situation(), LOOK, 200)).split())
         for action in ACTIONS:
             assert action.help in text
+
+    @pytest.mark.parametrize(
+        ("situation", "second"),
+        [
+            (Situation(), "Everywhere"),
+            (Situation(replays=True), "In a recording"),
+            (Situation(demonstrates=True), "In a demonstration"),
+            (Situation(hosts=2), "With --host"),
+        ],
+    )
+    def test_keys_of_a_recording_stand_high_up_in_one_and_last_elsewhere(self, situation, second):
+        lines = text_of(keys_lines(situation, LOOK, 76)).splitlines()
+        headings = [line for before, line in zip(["", *lines], lines, strict=False) if not before.strip()]
+        only = ["In a recording", "In a demonstration", "With --host"]
+        assert headings[:2] == ["This screen", second]
+        last = [heading for heading in only if heading != second]
+        assert sorted(headings[-len(last) :]) == sorted(last)
 
     def test_every_figure_is_explained(self):
         text = text_of(figures_lines((), LOOK, 80))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import textwrap
 
 from dmtui.monitor.thresholds import Thresholds
-from dmtui.tui.actions import ACTIONS, Risk, Scope
+from dmtui.tui.actions import ACTIONS, Action, Risk, Scope, Situation, allowed
 from dmtui.tui.figures import Look
 from dmtui.tui.lines import Line, Span, crop
 
+_HERE, _EVERYWHERE, _TABLE = "This screen", "Everywhere", "In a table"
 _KEY_WIDTH = 10
 _TITLE_WIDTH = 13
 
@@ -51,23 +52,34 @@ def figures(thresholds: Thresholds) -> tuple[tuple[str, str], ...]:
     )
 
 
-def keys_lines(screen: Scope | None, look: Look, width: int) -> list[Line]:
-    """Every action of the registry with its key: those of the screen first, those of the other screens last."""
+def keys_lines(situation: Situation, look: Look, width: int) -> list[Line]:
+    """Every action of the registry with its key: what is possible now first, what is possible elsewhere last."""
+    headed: dict[str, list[Action]] = {}
+    for action in ACTIONS:
+        headed.setdefault(_heading(action, situation), []).append(action)
     lines: list[Line] = []
-    first = [scope for scope in (screen, Scope.APP, Scope.TABLE) if scope is not None]
-    named = {screen: "This screen", Scope.APP: "Everywhere", Scope.TABLE: "In a table"}
-    for scope in (*first, *(scope for scope in Scope if scope not in first)):
-        if not any(action.scope is scope for action in ACTIONS):
-            continue
-        heading = named.get(scope, f"On the screen {scope.value}")
+    for heading in sorted(headed, key=lambda heading: _place(heading, headed[heading], situation)):
         lines += [(), (Span(heading, "accent"),)] if lines else [(Span(heading, "accent"),)]
-        for action in ACTIONS:
-            if action.scope is not scope:
-                continue
+        for action in headed[heading]:
             risk = "" if action.risk is Risk.LOOK else f" [{action.risk.name.lower()}]"
             key = Span(f"{action.shown_key:<{_KEY_WIDTH}}", "strong")
             lines += entry(key, f"{action.help}{risk}", width)
     return lines
+
+
+def _heading(action: Action, situation: Situation) -> str:
+    if action.only:
+        return action.only
+    if action.scope is situation.screen:
+        return _HERE
+    return {Scope.APP: _EVERYWHERE, Scope.TABLE: _TABLE}.get(action.scope, f"On the screen {action.scope.value}")
+
+
+def _place(heading: str, actions: list[Action], situation: Situation) -> int:
+    """Where its keys stand: those that only a recording has, say, come second there, and last where there is none."""
+    if actions[0].only:
+        return 1 if any(allowed(action.id, situation) for action in actions) else 5
+    return {_HERE: 0, _EVERYWHERE: 2, _TABLE: 3}.get(heading, 4)
 
 
 def figures_lines(_: object, look: Look, width: int) -> list[Line]:

@@ -57,8 +57,7 @@ def host_text(row: Standing, look: Look, room: int) -> Line:
     if fresh.error:
         return (Span(without_host(fresh.error, row.host), "crit"),)
     if row.alert is not None:
-        more = f" (+{row.alerts - 1} more)" if row.alerts > 1 else ""
-        return (Span(f"{printable(row.alert.pool)}: {printable(row.alert.text)}{more}"),)
+        return (Span(_of_alert(row)),)
     return (Span(printable(row.description), "muted"),)
 
 
@@ -70,16 +69,17 @@ def host_lines(row: Standing | None, look: Look, width: int) -> list[Line]:
     old = "nothing has come yet" if fresh.sample_at is None else f"{age(fresh.age_seconds)} old, of {_when(row)}"
     facts: list[tuple[str, str, str]] = [
         ("connection", f"{row.word}, {_retry(row)}" if _retry(row) else row.word, "crit" if row.lost else "strong"),
+    ]
+    if fresh.error:
+        facts.append(("why", without_host(fresh.error, row.host), "crit"))
+    if row.alert is not None:
+        level = Level(int(row.alert.severity))
+        facts.append(("worst alert", f"{level.sign(look.glyphs)} {level.word} {_of_alert(row)}", level.role))
+    facts += [
         ("figures", old, "text"),
         ("machine", printable(row.description) or "?", "text"),
         ("change it", f"{row.shell}   (from here it is only watched)", "text"),
     ]
-    if fresh.error:
-        facts.insert(1, ("why", without_host(fresh.error, row.host), "crit"))
-    if row.alert is not None:
-        level = Level(int(row.alert.severity))
-        text = f"{level.word} {printable(row.alert.pool)}: {printable(row.alert.text)}"
-        facts.append(("worst alert", text, level.role))
     lines: list[Line] = []
     for title, text, role in facts:
         parts = textwrap.wrap(text, max(20, width - _KEY_WIDTH), break_on_hyphens=False) or [""]
@@ -92,6 +92,13 @@ def host_lines(row: Standing | None, look: Look, width: int) -> list[Line]:
 def without_host(error: str, host: str) -> str:
     """An error where its host is told beside it."""
     return printable(error).removeprefix(f"host {host}: ")
+
+
+def _of_alert(row: Standing) -> str:
+    if row.alert is None:
+        return ""
+    more = f" (+{row.alerts - 1} more)" if row.alerts > 1 else ""
+    return f"{printable(row.alert.pool)}: {printable(row.alert.text)}{more}"
 
 
 def _retry(row: Standing) -> str:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.types import CSSPathType
 from textual.widgets import Label
 
-from dmtui.tui.actions import Scope
+from dmtui.tui.actions import Situation
 from dmtui.tui.copying import copy
 from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
@@ -33,9 +33,9 @@ class HelpScreen(Screen[None]):
         Binding("up,k", "scroll_by(-1)", "Up"),
     ]
 
-    def __init__(self, look: Look, screen: Scope = Scope.OVERVIEW, machine: str = "") -> None:
+    def __init__(self, look: Look, situation: Situation, machine: str = "") -> None:
         super().__init__(classes="-ascii" if look.glyphs is ASCII else "")
-        self._look, self._screen = look, screen
+        self._look, self._situation = look, situation
         self._machine = " EMULATED machine " if machine == "emulated" else ""
 
     def compose(self) -> ComposeResult:
@@ -47,10 +47,10 @@ class HelpScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Fill the panels."""
-        for name, title, value in (("keys", "Keys", self._screen), ("figures", "What the figures mean", self._screen)):
-            panel = cast("Panel[object]", self.query_one(f"#help-{name}"))
+        for name, title in (("keys", "Keys"), ("figures", "What the figures mean")):
+            panel = cast("Panel[Situation]", self.query_one(f"#help-{name}"))
             panel.entitle(title)
-            panel.show(value, self._look)
+            panel.show(self._situation, self._look)
 
     def on_resize(self) -> None:
         """Side by side where there is room."""

@@ -67,6 +67,13 @@ class HostsScreen(DashboardScreen):
             super().__init__()
             self.host = host
 
+    class HostTried(Message):
+        """The operator wants a host to be connected to at once."""
+
+        def __init__(self, host: str) -> None:
+            super().__init__()
+            self.host = host
+
     _at_shown = False
 
     def compose_body(self) -> ComposeResult:
@@ -85,6 +92,16 @@ class HostsScreen(DashboardScreen):
         title = "" if row is None else f"{row.host}, which is shown" if row.shown else row.host
         self.panel("host").entitle(titled(title, state.look))
         self.panel("host").show(row, state.look)
+
+    def action_show_host(self) -> None:
+        """Show the host under the cursor."""
+        self.query_one(HostTable).action_choose()
+
+    def action_try_host(self) -> None:
+        """Connect to the host under the cursor."""
+        host = self.query_one(HostTable).cursor_key
+        if host is not None:
+            self.post_message(self.HostTried(host))
 
     def action_sort_hosts(self) -> None:
         """Order by the next column."""
