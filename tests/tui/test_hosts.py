@@ -214,10 +214,21 @@ async def test_the_palette_knows_the_hosts(three):
 
 
 async def test_the_list_is_ordered_by_its_columns(three):
-    hosts, pilot = three
-    await pilot.press("7", "s", "s")
+    _, pilot = three
+    table = await sorted_hosts(pilot, "s", "s")
+    assert table.shown_rows[0].host == "web2"
+
+
+async def test_the_sign_of_the_order_is_seen_in_a_column_as_narrow_as_its_title(three):
+    _, pilot = three
+    table = await sorted_hosts(pilot, *"ssss")
+    assert " POOL▼ " in table.render_line(0).text
+
+
+async def sorted_hosts(pilot, *keys) -> HostTable:
+    await pilot.press("7", *keys)
     await pilot.pause()
-    assert hosts.app.screen.query_one(HostTable).shown_rows[0].host == "web2"
+    return pilot.app.screen.query_one(HostTable)
 
 
 async def test_a_lost_host_says_so_with_the_age_of_its_figures_and_the_next_try(three, clock):

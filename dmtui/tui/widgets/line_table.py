@@ -357,7 +357,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
             title = column.title
             if column is self._sort:
                 glyphs = self._look.glyphs
-                title = f"{title}{glyphs.down if self._reverse else glyphs.up}"
+                title = f"{title[: room - 1]}{glyphs.down if self._reverse else glyphs.up}"
             cells += fit(title, room, column.align) + " "
         return Strip([Segment(cells, style)]).adjust_cell_length(width, style)
 
