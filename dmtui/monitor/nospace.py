@@ -42,15 +42,16 @@ class Wait:
         """How long it still lasts at the least; None when nobody saw it begin."""
         return None if self.not_before is None else self._left(self.not_before, now)
 
-    def text(self, now: float) -> str:
-        """The countdown in words, said to be an estimate."""
+    def text(self, now: float, brief: bool = False) -> str:
+        """The countdown in words, said to be an estimate; `brief` does not say why."""
         if not self.timeout_seconds:
             return "writes wait until there is space: no_space_timeout is 0"
         most, least = round(self.most_seconds(now)), self.least_seconds(now)
         if most == 0:
             return "the wait of its writers should be over (estimate)"
         if least is None:
-            return f"writes fail in {most} s or sooner (estimate: it was full before it was watched)"
+            why = "" if brief else ": it was full before it was watched"
+            return f"writes fail in {most} s or sooner (estimate{why})"
         span = f"{most}" if round(least) == most else f"{round(least)} to {most}"
         return f"writes fail in about {span} s (estimate)"
 

@@ -156,6 +156,11 @@ class TestOutlook:
         shown = text_of(outlook_lines(view_of(samples.full_pool(), before), LOOK, 90))
         assert shown.splitlines()[0] == "writers   ✖ writes fail in about 58 to 60 s (estimate)"
 
+    @pytest.mark.parametrize(("width", "why"), [(90, ": it was full before it was watched"), (76, ""), (54, "")])
+    def test_a_countdown_that_nobody_saw_begin_is_told_whole(self, width, why):
+        shown = text_of(outlook_lines(view_of(samples.full_pool()), LOOK, width))
+        assert shown.splitlines()[0] == f"writers   ✖ writes fail in 60 s or sooner (estimate{why})"
+
 
 def test_alerts_are_told_worst_first_with_word_time_and_text():
     pool = samples.full_pool()

@@ -23,7 +23,9 @@ def outlook_lines(view: PoolView, look: Look, width: int) -> list[Line]:
     """The panel's lines: in a compact screen only what the gauges do not say there."""
     rows: list[tuple[str, Line]] = []
     if view.wait is not None:
-        rows.append(("writers", (Span(f"{look.glyphs.crit} {view.wait.text(view.waited_at)}", "crit"),)))
+        texts = (view.wait.text(view.waited_at, brief) for brief in (False, True))
+        words = tuple((Span(f"{look.glyphs.crit} {text}", "crit"),) for text in texts)
+        rows.append(("writers", _fitting(words, width - _KEY_WIDTH)))
     if look.density is not Density.COMPACT:
         for quantity, title in _TITLES.items():
             if quantity is not Quantity.HOST_FREE or host_backing(view.pool) is not None:
