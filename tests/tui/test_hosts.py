@@ -76,6 +76,28 @@ async def test_a_host_that_becomes_critical_unseen_is_told_by_its_name(three):
     assert not [note for note in toasts(hosts.app) if "on db1" in note]
 
 
+async def test_many_hosts_that_are_critical_at_once_do_not_cover_the_figures(clock):
+    names = [f"web{number}" for number in range(12)]
+    hosts = Hosts(*names, clock=clock)
+    async with hosts.app.run_test(size=SIZE, notifications=True) as pilot:
+        await pilot.pause()
+        hosts.send("web0", samples.docker_pool())
+        for second in range(3):
+            clock.now = samples.NOW + second
+            for name in names[1:]:
+                hosts.send(name, samples.full_pool(), at=clock.now)
+            await pilot.pause()
+        told = toasts(hosts.app)
+        assert len([note for note in told if "CRIT" in note and " on web" in note]) == 3
+        assert len({note.partition(" on ")[2].partition(":")[0] for note in told if " on web" in note}) == 3
+        assert told[-1] == "More hosts have news of a CRIT: 7 lists them"
+        assert len(told) == 4
+        clock.now += 60
+        hosts.send("web1", samples.docker_pool(), at=clock.now)
+        await pilot.pause()
+        assert len(toasts(hosts.app)) == 5
+
+
 async def test_alerts_and_history_of_hosts_in_the_background_are_kept(three):
     hosts, pilot = three
     await pilot.press("L")
