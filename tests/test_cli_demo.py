@@ -1,9 +1,14 @@
 """``dmtui demo`` on the command line."""
 
+import os
+import signal
+import sys
+
 import pytest
 
 from dmtui.cli import main
 from dmtui.lab.scenarios import SCENARIOS
+from tests.tui.terminal import Terminal
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +90,21 @@ def test_a_speed_that_is_none_is_bad_usage(capsys, speed):
 def test_in_a_pipe_it_says_how_to_do_without_a_terminal(capsys):
     assert main(["demo", "snapshots"]) == 2
     assert "--headless" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("words", [["leaked-mount"], ["leaked-mount", "--headless", "--speed", "0.1"]])
+def test_one_whose_terminal_is_closed_leaves_nothing_either(tmp_path, sign, words):
+    place = tmp_path / "place"
+    place.mkdir()
+    environment = os.environ | {"TMPDIR": str(place), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    terminal = Terminal([sys.executable, "-m", "dmtui", "demo", *words], environment)
+    try:
+        terminal.wait_for("A container runs")
+        assert [each.name.startswith("dmtui-demo-") for each in place.iterdir()] == [True]
+        os.kill(terminal._pid, sign)
+        assert terminal.wait_for_end() < 5.0
+    except BaseException:
+        terminal.kill()
+        raise
+    assert list(place.iterdir()) == []

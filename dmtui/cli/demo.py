@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import textwrap
@@ -12,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dmtui.cli.closing import tidied
 from dmtui.cli.reading import need_terminal
 from dmtui.cli.session import Session
 from dmtui.thinpool.errors import BadUsageError, ExitStatus
@@ -102,7 +104,12 @@ def _directory(kept: str | None) -> Generator[Path]:
         yield Path(kept).expanduser().absolute()
         return
     directory = Path(tempfile.mkdtemp(prefix="dmtui-demo-"))
-    try:
-        yield directory
-    finally:
+
+    def remove() -> None:
         shutil.rmtree(directory, ignore_errors=True)
+
+    try:
+        with tidied(remove, (signal.SIGHUP, signal.SIGTERM)):
+            yield directory
+    finally:
+        remove()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import queue
-import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from dmtui.browser.attached import end_with_server, is_attached
+from dmtui.cli.closing import tidied
 from dmtui.cli.parser import CommandAt
 from dmtui.cli.reading import need_terminal, nothing_collected
 from dmtui.cli.session import Session
@@ -85,33 +85,11 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> int:
         keeper=Keeper(state_path(os.environ)),
     )
     try:
-        with _hanging_up(app.hang_up):
+        with tidied(app.hang_up):
             app.run()
     finally:
         app.hang_up()
     return app.return_code or int(ExitStatus.DONE)
-
-
-@contextmanager
-def _hanging_up(hang_up: Callable[[], None]) -> Generator[None]:
-    """When the terminal is closed, end every ssh, and then this process, as a closed terminal does.
-
-    Not in the dashboard's own way: it would still draw, and wait for a terminal that takes nothing any more.
-    """
-
-    def end(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        hang_up()
-        os.kill(os.getpid(), number)
-
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # nohup
-        yield
-        return
-    signal.signal(signal.SIGHUP, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pools(session: Session, arguments: argparse.Namespace) -> int:
