@@ -123,8 +123,7 @@ def _move(name: str, scope: Scope, keys: tuple[str, ...], shown_key: str, text: 
 
 
 def _go(name: str, key: str, screen: Scope, text: str) -> Action:
-    title = screen.value.capitalize()
-    return Action(name, Scope.APP, (key,), key, title, text, footer=False)
+    return Action(name, Scope.APP, (key,), key, screen.value.capitalize(), text, "Screens")
 
 
 def _change(operation: str, key: str, title: str, text: str, risk: Risk) -> Action:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from dmtui.machine.emulated import EmulatedMachine
 from dmtui.monitor.discover import Discoverer
+from dmtui.monitor.sample import Sample
 from dmtui.thinpool.table import Target
 
 BLOCKS, BLOCK = 1 << 24, 65536
@@ -83,7 +84,14 @@ def measure(directory: Path, devices: int) -> None:
     tell("status of a thin device", times(lambda n: mapper.status(f"thin-{n * 47 % devices}"), 200), 1)
     discoverer = Discoverer(machine)
     tell("first poll of everything", times(lambda _: discoverer.take(), 1))
-    tell("a poll of everything", times(lambda _: discoverer.take(), 10), 200)
+    other = EmulatedMachine.open(directory)
+
+    def changed_and_polled(number: int) -> Sample:
+        other.write(f"thin-{number * 47 % devices}", offset_bytes=(900 + number) * BLOCK, length_bytes=BLOCK)
+        return discoverer.take()
+
+    tell("a poll of everything, after a write of another process", times(changed_and_polled, 10), 200)
+    tell("the same where nothing has changed", times(lambda _: discoverer.take(), 10), 200)
     tell("first change", times(lambda _: mapper.message("bench", f"create_thin {devices}"), 1))
     first = devices + 1
     tell("create_thin", times(lambda n: mapper.message("bench", f"create_thin {first + n}"), 200), 2)
@@ -96,6 +104,7 @@ def measure(directory: Path, devices: int) -> None:
     tell("status with a commit", times(lambda _: mapper.status_flush("bench"), 100))
     tell("a thin device removed", times(lambda n: mapper.remove(f"thin-{first + 2000 + n}"), 200))
     tell("delete", times(lambda n: mapper.message("bench", f"delete {first + 2000 + n}"), 200))
+    other.close()
     machine.close()
     print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB, goal 200 MB")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.command import CommandPalette
 
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.tui.actions import ACTIONS, SCREENS, Scope, Situation
@@ -14,7 +15,7 @@ from dmtui.tui.screens.base import DashboardScreen
 from dmtui.tui.widgets import key_bar
 from dmtui.tui.widgets.all_devices import AllDevicesTable
 from dmtui.tui.widgets.filter_bar import FilterBar
-from dmtui.tui.widgets.key_bar import fitting_groups, footer_groups, key_lines
+from dmtui.tui.widgets.key_bar import KeyBar, fitting_groups, footer_groups, key_lines
 from tests.tui import samples
 
 EVERYTHING = {"has_pools": True, "can_reap": True, "unseen": True}
@@ -41,6 +42,24 @@ class TestFooter:
         for words in ("/ Filter", "space Mark", "t Tree", "n a d m u x Device", "esc Back", "q Quit"):
             assert words in line
 
+    @pytest.mark.parametrize(
+        ("screen", "words"),
+        [(Scope.OVERVIEW, "2-6 Screens"), (Scope.POOL, "1-6 Screens"), (Scope.MACHINE, "1-5 Screens")],
+    )
+    def test_the_screens_stand_there_as_a_row_of_figures(self, screen, words):
+        assert words in shown(screen, 120)
+
+    async def test_a_click_on_that_row_offers_them_in_the_palette(self, dashboard):
+        app = dashboard()
+        async with app.run_test(size=(120, 40)) as pilot:
+            app.feed(samples.sample(samples.recorded_pool()))
+            await pilot.pause()
+            bar = app.screen.query_one(KeyBar)
+            place = text_of(key_lines(bar.value, Look(), 120)).index("2-6")
+            await pilot.click(KeyBar, offset=(place + 6, 0))
+            await pilot.pause()
+            assert isinstance(app.screen, CommandPalette)
+
     def test_in_a_replay_steps_are_shown_and_nothing_that_changes(self):
         line = shown(Scope.OVERVIEW, 80, replays=True, can_reap=False)
         assert ", . Step" in line
@@ -49,7 +68,7 @@ class TestFooter:
     def test_a_small_one_takes_the_place_of_one_that_does_not_fit(self):
         situation = Situation(screen=Scope.DEVICES, **EVERYTHING)
         every = [group[0].id for group in footer_groups(situation)]
-        fitting = [[group[0].id for group in fitting_groups(situation, width)] for width in range(20, 200)]
+        fitting = [[group[0].id for group in fitting_groups(situation, width)] for width in range(20, 220)]
         assert any(names != every[: len(names)] for names in fitting)
         assert fitting[-1] == every
 

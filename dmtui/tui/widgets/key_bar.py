@@ -11,11 +11,12 @@ from dmtui.tui.lines import Line, Span
 from dmtui.tui.widgets.panel import Panel
 
 _GAP = 2
+_FEW = 2
 _BY_IMPORTANCE = (
     "help", "show_host", "try_host", "go_hosts", "Host", "Step", "demo_hold", "demo_play", "filter", "filter_devices",
     "filter_events", "mark", "tree", "Span", "severity", "ask_again", "Device", "stop_reaping", "back", "quit",
-    "acknowledge", "sort", "sort_devices", "sort_events", "sort_hosts", "one_pool", "resume", "pause", "Speed",
-    "demo_restart", "Pool", "Leap", "Ends", "mark_shown", "unmark", "poll", "Pace", "units", "palette",
+    "Screens", "acknowledge", "sort", "sort_devices", "sort_events", "sort_hosts", "one_pool", "resume", "pause",
+    "Speed", "demo_restart", "Pool", "Leap", "Ends", "mark_shown", "unmark", "poll", "Pace", "units", "palette",
 )  # fmt: skip
 """Actions and groups of the footer: where there is little room, those at the end go first."""
 
@@ -36,8 +37,7 @@ def key_lines(situation: Situation, look: Look, width: int) -> list[Line]:
     spans: list[Span] = [Span(" ")]
     for group in fitting_groups(situation, width):
         title = group[0].group or group[0].title
-        entry = [Span(" ".join(action.footer_key for action in group), "accent"), Span(f" {title}  ", "muted")]
-        spans += entry
+        spans += [Span(" ".join(_keys(group)), "accent"), Span(f" {title}  ", "muted")]
     return [tuple(spans)]
 
 
@@ -52,8 +52,18 @@ def fitting_groups(situation: Situation, width: int) -> list[list[Action]]:
     return fitting
 
 
+def _keys(group: list[Action]) -> list[str]:
+    """The keys of a group; figures in a row as from the first to the last."""
+    keys = [action.footer_key for action in group]
+    return [f"{keys[0]}-{keys[-1]}"] if _is_row(group) else keys
+
+
+def _is_row(group: list[Action]) -> bool:
+    return len(group) > _FEW and all(action.footer_key.isdecimal() for action in group)
+
+
 def _width(group: list[Action]) -> int:
-    return sum(len(action.footer_key) + 1 for action in group) + len(group[0].group or group[0].title) + _GAP
+    return sum(len(key) + 1 for key in _keys(group)) + len(group[0].group or group[0].title) + _GAP
 
 
 class KeyBar(Panel[Situation]):
@@ -84,11 +94,13 @@ class KeyBar(Panel[Situation]):
             return
         left = 1
         for group in fitting_groups(self.value, self.content_size.width):
-            for action in group:
-                key_width = len(action.footer_key) + 1
-                last = action is group[-1]
-                right = left + key_width + (len(action.group or action.title) + 2 if last else 0)
+            # Which of a row is meant nobody can tell: the palette offers them all.
+            wanted = ["palette"] if _is_row(group) else [action.id for action in group]
+            for action_id, key in zip(wanted, _keys(group), strict=True):
+                right = left + len(key) + 1
+                if action_id == wanted[-1]:
+                    right += len(group[0].group or group[0].title) + _GAP
                 if left <= event.x < right:
-                    self.post_message(self.ActionWanted(action.id))
+                    self.post_message(self.ActionWanted(action_id))
                     return
                 left = right
