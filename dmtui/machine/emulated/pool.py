@@ -154,10 +154,6 @@ class Pool:
         taken = self.metadata.transaction_allocations()
         if not taken:
             return
-        if self.metadata.metadata_total_blocks - self.metadata.blocks.used_before < taken:
-            self.metadata.check_room()
-            self.details_written = True
-            raise MetadataFullError
         free_before = self.metadata.blocks.free_before
         mark, seen = self.state.metadata_mark_blocks, self.state.metadata_seen_free
         was_above = seen < 0 or seen > mark or free_before - 1 > mark
@@ -165,6 +161,10 @@ class Pool:
         if was_above and free_before - taken <= mark:
             self.events += 1
             self.say("reached low water mark for metadata device: sending event.")
+        if self.metadata.metadata_total_blocks - self.metadata.blocks.used_before < taken:
+            self.metadata.check_room()
+            self.details_written = True
+            raise MetadataFullError
 
     def operation_failed(self, number: int = errno.EIO, operation: str = "dm_pool_commit_metadata") -> None:
         """What follows when the metadata cannot be changed: read-only until checked."""
