@@ -177,7 +177,7 @@ class TestTheServer:
             visitor() as client,
         ):
             socket = await dashboard(client, await let_in(client, address))
-            assert "READ-ONLY" not in await shows(socket, "worker", "Palette")
+            assert "READ-ONLY" not in await shows(socket, "worker", "Screens")
             process.terminate()
             assert b"serving with changes allowed" in (await process.communicate())[1]
 
