@@ -39,6 +39,22 @@ def starter(starter_once):
     return starter_once
 
 
+@pytest.fixture
+def run(capsys):
+    """Run the command and return its status, standard output and standard error."""
+
+    from dmtui.cli import main
+
+    def run(*words):
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as done:
+            status = done.code
+        return status, *capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(params=["emulated", pytest.param("kernel", marks=pytest.mark.kernel)])
 def machine_kind(request) -> str:
     return request.param

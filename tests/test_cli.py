@@ -39,20 +39,6 @@ def populated(starter):
     return ["--machine", "emulated", "--emulated-dir", str(starter.directory)]
 
 
-@pytest.fixture
-def run(capsys):
-    """Run the command and return its status, standard output and standard error."""
-
-    def run(*words):
-        try:
-            status = main([str(word) for word in words])
-        except SystemExit as done:
-            status = done.code
-        return status, *capsys.readouterr()
-
-    return run
-
-
 def one_line(text: str) -> bool:
     return text.count("\n") == 1 and text.startswith(("dmtui: ", "dmtui "))
 

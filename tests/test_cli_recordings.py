@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from dmtui.cli import main
 from dmtui.machine.errors import DeviceBusyError
 from dmtui.monitor.discover import Discoverer
 from dmtui.monitor.recording import Recording
@@ -26,15 +25,6 @@ def own_settings(monkeypatch, tmp_path):
 def populated(starter):
     """Options for an emulated machine with a pool and devices."""
     return ["--machine", "emulated", "--emulated-dir", str(starter.directory)]
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*words):
-        status = main([str(word) for word in words])
-        return status, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture(params=["r.jsonl", "r.jsonl.gz"])

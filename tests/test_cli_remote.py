@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from dmtui.cli import main
 from dmtui.cli.remote import words_there
 from dmtui.monitor.recording import Recording
 from dmtui.monitor.sample import Sample
@@ -42,20 +41,6 @@ def far(tmp_path, ssh, monkeypatch):
     site.machine.close()
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
     return ["--machine", "emulated", "--emulated-dir", directory, "--remote-command", CALL]
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command and return its status, standard output and standard error."""
-
-    def run(*words):
-        try:
-            status = main([str(word) for word in words])
-        except SystemExit as done:
-            status = done.code
-        return status, *capsys.readouterr()
-
-    return run
 
 
 def test_watch_prints_the_samples_of_the_host(run, far):

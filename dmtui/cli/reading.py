@@ -220,14 +220,23 @@ def pools(session: Session, arguments: argparse.Namespace) -> int:
     return int(ExitStatus.FAILED if sample.problems else ExitStatus.DONE)
 
 
+def check_count(count: int | None) -> None:
+    """Refuse a number of samples that is none.
+
+    Raises:
+        BadUsageError: it is less than 1.
+    """
+    if count is not None and count < 1:
+        raise BadUsageError("option --count", f"does not take {count}", "it takes a number from 1")
+
+
 def watch(session: Session, arguments: argparse.Namespace) -> int:
     """Print a line a sample."""
     from dmtui.monitor.discover import Discoverer  # noqa: PLC0415
     from dmtui.monitor.poolformats import watch_line  # noqa: PLC0415
     from dmtui.monitor.recorded import RecordReader  # noqa: PLC0415
 
-    if arguments.count is not None and arguments.count < 1:
-        raise BadUsageError("option --count", f"does not take {arguments.count}", "it takes a number from 1")
+    check_count(arguments.count)
     # What a machine is watched by from afar is whole, with the devices that are only recorded.
     records = RecordReader(session.machine, session.graph_directory) if arguments.format == "json" else None
     discoverer = Discoverer(session.machine, records=records)

@@ -6,16 +6,19 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dmtui.cli.reading import need_terminal
+from dmtui.cli.reading import check_count, need_terminal
 from dmtui.cli.session import Session
 from dmtui.machine.errors import MachineError
-from dmtui.thinpool.errors import BadUsageError, ExitStatus
+from dmtui.thinpool.errors import ExitStatus
 from dmtui.thinpool.text import printable
 
 if TYPE_CHECKING:
+    from dmtui.monitor.recorder import Recorder
     from dmtui.monitor.recording import Recording
     from dmtui.monitor.sample import Sample
 
@@ -26,15 +29,14 @@ def record(session: Session, arguments: argparse.Namespace) -> int:
     from dmtui.monitor.recorded import RecordReader  # noqa: PLC0415
     from dmtui.monitor.recorder import Header, Recorder  # noqa: PLC0415
 
-    if arguments.count is not None and arguments.count < 1:
-        raise BadUsageError("option --count", f"does not take {arguments.count}", "it takes a number from 1")
+    check_count(arguments.count)
     discoverer = Discoverer(session.machine, records=RecordReader(session.machine, session.graph_directory))
     interval_seconds = session.settings.interval
     due = time.monotonic()
     # Before the file is touched: a machine that cannot be read must not cost an older recording.
     sample: Sample | None = discoverer.take()
     recorder = Recorder(arguments.file, Header.of(sample, interval_seconds), force=arguments.force)
-    try:
+    with kept(recorder, arguments.file):
         while True:
             if sample is not None:
                 recorder.write(sample)
@@ -48,12 +50,19 @@ def record(session: Session, arguments: argparse.Namespace) -> int:
                 # A gap in the recording, not its end.
                 sample = None
                 print(f"dmtui: {error}", file=sys.stderr)
+    return int(ExitStatus.DONE)
+
+
+@contextmanager
+def kept(recorder: Recorder, file: str) -> Generator[None]:
+    """Record here until it is enough or interrupted, which is the usual way; then the file is whole, and named."""
+    try:
+        yield
     except KeyboardInterrupt:
-        pass  # the usual way to end a recording
+        pass
     finally:
         recorder.close()
-    print(f"dmtui: {recorder.count} samples are in {printable(arguments.file)}", file=sys.stderr)
-    return int(ExitStatus.DONE)
+    print(f"dmtui: {recorder.count} samples are in {printable(file)}", file=sys.stderr)
 
 
 def replay(session: Session, arguments: argparse.Namespace) -> int:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dmtui.browser.attached import end_with_server, is_attached
 from dmtui.cli.closing import tidied
 from dmtui.cli.parser import CommandAt
-from dmtui.cli.reading import need_terminal, nothing_collected
+from dmtui.cli.reading import check_count, need_terminal, nothing_collected
+from dmtui.cli.recordings import kept
 from dmtui.cli.session import Session
 from dmtui.monitor.poller import PollFailed
 from dmtui.monitor.sample import Sample
@@ -109,7 +110,7 @@ def watch(session: Session, arguments: argparse.Namespace) -> int:
     """Print a line a sample."""
     from dmtui.monitor.poolformats import watch_line  # noqa: PLC0415
 
-    _check_count(arguments.count)
+    check_count(arguments.count)
     with _samples(session.reaches[0], session.settings.interval) as samples:
         for taken, sample in enumerate(samples, start=1):
             sys.stdout.write(sample.to_json() + "\n" if arguments.format == "json" else watch_line(sample))
@@ -123,27 +124,17 @@ def record(session: Session, arguments: argparse.Namespace) -> int:
     """Write samples to a file, to the end that was asked for or until it is interrupted; losses are gaps in it."""
     from dmtui.monitor.recorder import Header, Recorder  # noqa: PLC0415
 
-    _check_count(arguments.count)
+    check_count(arguments.count)
     interval_seconds = session.settings.interval
     with _samples(session.reaches[0], interval_seconds) as samples:
         # Before the file is touched: a machine that cannot be watched must not cost an older recording.
         first = next(samples)
         recorder = Recorder(arguments.file, Header.of(first, interval_seconds), force=arguments.force)
-        try:
+        with kept(recorder, arguments.file):
             recorder.write(first)
             while arguments.count is None or recorder.count < arguments.count:
                 recorder.write(next(samples))
-        except KeyboardInterrupt:
-            pass  # the usual way to end a recording
-        finally:
-            recorder.close()
-    print(f"dmtui: {recorder.count} samples are in {printable(arguments.file)}", file=sys.stderr)
     return int(ExitStatus.DONE)
-
-
-def _check_count(count: int | None) -> None:
-    if count is not None and count < 1:
-        raise BadUsageError("option --count", f"does not take {count}", "it takes a number from 1")
 
 
 @contextmanager
