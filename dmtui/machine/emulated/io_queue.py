@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from dmtui.machine.emulated import clock, devices, queued
 from dmtui.machine.emulated.device_io import DeviceIo, Held
-from dmtui.machine.emulated.queued import QueuedIo
+from dmtui.machine.emulated.queued import Part, QueuedIo
 from dmtui.machine.emulated.ranges import Range
 from dmtui.machine.emulated.store import Store
 from dmtui.machine.emulated.waiting import Waiting
@@ -86,10 +86,10 @@ class IoQueue:
         number = 0
         with self._store.write() as connection:
             device = devices.find(connection, name, doing)
-            outcome = self._attempt(connection, device, kind, (asked,))
+            outcome = self._attempt(connection, device, kind, asked)
             if isinstance(outcome, Held):
                 self._open_device(name)
-                number = queued.add(connection, device.minor, kind, outcome.ranges, outcome.failed)
+                number = queued.add(connection, device.minor, kind, asked, outcome)
         if isinstance(outcome, Held):
             return self._held(number, outcome.error, device.name, doing)
         if outcome:
@@ -127,41 +127,31 @@ class IoQueue:
         """Go on with what need not wait any more, inside a transaction; each gets as far as it can."""
         came_on = True
         while came_on:
-            came_on, refused = False, list[QueuedIo]()
-            for io in queued.in_turn(connection):
-                held = self._again(connection, io)
-                came_on = came_on or held is None or held.ranges != io.ranges
-                if held is not None and isinstance(held.error, NoSpaceError):
-                    refused.append(io)
-            if came_on or any(io.aside for io in refused):
-                queued.put_back(connection, [io.number for io in refused])
+            came_on, refused = False, list[tuple[QueuedIo, Part]]()
+            for io, part in queued.in_turn(connection):
+                device = self._device(connection, io)
+                outcome = self._attempt(connection, device, io.kind, (part.offset, part.length))
+                left = outcome.ranges if isinstance(outcome, Held) else ()
+                came_on = came_on or left != ((part.offset, part.length),)
+                failed = outcome.failed if isinstance(outcome, Held) else outcome
+                parts = queued.shorten(connection, io, part, left, failed)
+                if queued.end_if_done(connection, io.number):
+                    self._close_device(device.name)
+                elif isinstance(outcome, Held) and isinstance(outcome.error, NoSpaceError):
+                    refused.extend((io, each) for each in parts)
+            if came_on or any(io.aside for io, _ in refused):
+                queued.put_back(connection, [(io.number, part) for io, part in refused])
 
-    def _again(self, connection: sqlite3.Connection, io: QueuedIo) -> Held | None:
-        """Try one that waits again; returns what is held of it still."""
+    @staticmethod
+    def _device(connection: sqlite3.Connection, io: QueuedIo) -> devices.Device:
         device = devices.by_minor(connection, io.minor)
-        assert device is not None  # noqa: S101 - it is open
-        outcome = self._attempt(connection, device, io.kind, io.ranges)
-        if isinstance(outcome, Held):
-            queued.shorten(connection, io.number, outcome.ranges, outcome.failed or io.failed)
-            return outcome
-        queued.end(connection, io.number, outcome or io.failed)
-        self._close_device(device.name)
-        return None
+        assert device is not None  # noqa: S101 - what waits keeps it open
+        return device
 
-    def _attempt(
-        self, connection: sqlite3.Connection, device: devices.Device, kind: str, ranges: tuple[Range, ...]
-    ) -> int | Held:
+    def _attempt(self, connection: sqlite3.Connection, device: devices.Device, kind: str, asked: Range) -> int | Held:
         if kind == FLUSH:
             return self._io.flush(connection, device)
-        failed, held = 0, None
-        left: tuple[Range, ...] = ()
-        for offset, length in ranges:
-            outcome = self._io.attempt(connection, device.dev, offset, length, kind == DISCARD)
-            if isinstance(outcome, Held):
-                held, left, failed = outcome, (*left, *outcome.ranges), outcome.failed or failed
-            else:
-                failed = outcome or failed  # of several errors the kernel tells the last
-        return failed if held is None else Held(held.error, left, failed)
+        return self._io.attempt(connection, device.dev, *asked, kind == DISCARD)
 
 
 def _doing(kind: str, asked: Range) -> str:

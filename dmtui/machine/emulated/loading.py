@@ -228,7 +228,7 @@ def _thin(loading: Loading, target: Target) -> LoadedTarget:
     reach = Reach(connection, row[0])
     if not reach.has_details():
         raise RefusedError(errno.EIO, "Couldn't open thin internal device")
-    reach.note(thin_id)
+    reach.note_details()
     known = connection.execute(
         "SELECT 1 FROM thins WHERE metadata_id = ? AND thin_id = ?", (row[0], thin_id)
     ).fetchone()
@@ -236,6 +236,7 @@ def _thin(loading: Loading, target: Target) -> LoadedTarget:
     # The kernel still knows a thin whose creation was thrown away with its transaction, but nothing of it.
     if known is None and (state is None or thin_id not in state.lost):
         raise RefusedError(errno.ENODATA, "Couldn't open thin internal device")
+    reach.note(thin_id)
     if pool.suspended or not devices.is_pool(devices.targets(connection, pool.minor)):
         raise RefusedError(errno.EINVAL, "Unable to activate thin device while pool is suspended")
     params = " ".join(map(str, (pool_dev, thin_id, *origin)))

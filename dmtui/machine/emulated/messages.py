@@ -45,38 +45,45 @@ def _check_readable(readable: bool, failed: str) -> None:
         raise RefusedError(errno.EIO, failed)
 
 
+def _knows_thins(pool: Pool) -> bool:
+    """Look among the thins: whether it can be told which there are."""
+    pool.host.reach.note_details()
+    return pool.host.reach.has_details()
+
+
 def _create_thin(pool: Pool, words: list[str], _: Callable[[int], bool]) -> None:
     thin_id = read_thin_id(words[0])
-    readable = pool.use()
+    readable, known = pool.use(), _knows_thins(pool)
     failed = f"Creation of new thinly-provisioned device with id {thin_id} failed."
-    if thin_id in pool.metadata.thins and (readable or pool.host.reach.has_details()):
+    if known and thin_id in pool.metadata.thins:
         raise RefusedError(errno.EEXIST, failed)
-    _check_readable(readable, failed)
+    _check_readable(readable and known, failed)
     pool.metadata.create_thin(thin_id)
+    pool.host.reach.note(thin_id)
 
 
 def _create_snap(pool: Pool, words: list[str], _: Callable[[int], bool]) -> None:
     thin_id, origin_id = map(read_thin_id, words)
-    readable = pool.use()
-    known = readable or pool.host.reach.has_details()
+    readable, known = pool.use(), _knows_thins(pool)
     failed = f"Creation of new snapshot {thin_id} of device {origin_id} failed."
     if known and thin_id in pool.metadata.thins:
         raise RefusedError(errno.EEXIST, failed)
     if known and origin_id not in pool.metadata.thins:
         raise RefusedError(errno.ENODATA, failed)
-    _check_readable(readable, failed)
+    _check_readable(readable and known, failed)
     pool.metadata.create_snapshot(thin_id, origin_id)
+    pool.host.reach.note_shared(thin_id, origin_id)
 
 
 def _delete(pool: Pool, words: list[str], is_active: Callable[[int], bool]) -> None:
     thin_id = read_thin_id(words[0])
-    readable = pool.use()
+    readable, known = pool.use(), _knows_thins(pool)
     failed = f"Deletion of thin device {thin_id} failed."
-    if thin_id not in pool.metadata.thins and (readable or pool.host.reach.has_details()):
+    if known and thin_id not in pool.metadata.thins:
         raise RefusedError(errno.ENODATA, failed)
     if is_active(thin_id):
         raise RefusedError(errno.EBUSY, failed)
-    _check_readable(readable, failed)
+    _check_readable(readable and known, failed)
     pool.metadata.delete_thin(thin_id)
 
 

@@ -24,3 +24,14 @@ def without(ranges: Iterable[Range], begin: int, end: int) -> list[Range]:
 def total(ranges: Iterable[Range]) -> int:
     """Bytes in all."""
     return sum(length for _, length in ranges)
+
+
+def together(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Ranges by place, those that touch each other made one."""
+    found: list[Range] = []
+    for offset, length in sorted(ranges):
+        if found and sum(found[-1]) == offset:
+            found[-1] = (found[-1][0], found[-1][1] + length)
+        else:
+            found.append((offset, length))
+    return tuple(found)

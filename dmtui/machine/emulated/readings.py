@@ -17,7 +17,7 @@ _Row = tuple[str, int, str, int, int, int, int, int, int, int, int, int, int, in
 _Pool = tuple[str, int, str, int]
 
 _POOLS = """
-SELECT metadata_id, in_service, mode, suspended, lost, json_extract(state, '$.superblock.block_sectors') FROM pools
+SELECT metadata_id, mode, suspended, lost, json_extract(state, '$.superblock.block_sectors') FROM pools
     JOIN devices USING (minor) JOIN metadata ON metadata.id = metadata_id"""
 _THINS = """
 SELECT d.name, d.minor, d.uuid, d.event_nr, d.suspended, d.read_only, d.deferred, d.opened, d.users, t.start_sectors,
@@ -35,11 +35,11 @@ class ThinReadings:
 
     def read(self, connection: sqlite3.Connection) -> dict[str, DeviceReading]:
         """The reading of each thin device by its name, but of those with several targets or a table that waits."""
-        # In a pool that is not in service each thin may tell something else where the metadata's disk is broken.
+        # Each thin may tell something else where the metadata's disk is broken.
         pools = {
             metadata_id: tuple(words)
-            for metadata_id, in_service, *words in connection.execute(_POOLS).fetchall()
-            if in_service or Reach(connection, metadata_id).is_whole()
+            for metadata_id, *words in connection.execute(_POOLS).fetchall()
+            if Reach(connection, metadata_id).is_whole()
         }
         if pools != self._pools:
             self._pools, self._kept = pools, {}

@@ -177,7 +177,23 @@ CREATE TABLE before_thins (
     PRIMARY KEY (metadata_id, thin_id)) WITHOUT ROWID;
 """
 
-_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH, _TENTH, _ELEVENTH, _TWELFTH)
+_THIRTEENTH = """
+ALTER TABLE queued_io RENAME TO queued_before;
+DROP INDEX queued_io_waiting;
+CREATE TABLE queued_io (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, minor INTEGER NOT NULL, kind TEXT NOT NULL, parts TEXT NOT NULL,
+    failed INTEGER NOT NULL DEFAULT 0, aside INTEGER NOT NULL DEFAULT 0, error INTEGER);
+INSERT INTO queued_io SELECT number, minor, kind, (
+    SELECT json_group_array(json_array(json_extract(value, '$[0]'), json_extract(value, '$[1]'), 'apart', turn))
+    FROM json_each(ranges)), failed, aside, error FROM queued_before;
+DROP TABLE queued_before;
+CREATE INDEX queued_io_waiting ON queued_io (number) WHERE error IS NULL;
+"""
+
+_STEPS = (
+    *(_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH),
+    *(_EIGHTH, _NINTH, _TENTH, _ELEVENTH, _TWELFTH, _THIRTEENTH),
+)
 SCHEMA_VERSION = len(_STEPS)
 
 

@@ -61,7 +61,7 @@ def _pool(connection: sqlite3.Connection, target: LoadedTarget) -> str:
 def _thin(connection: sqlite3.Connection, target: LoadedTarget) -> str:
     row = connection.execute(
         "SELECT coalesce(json_extract(lost, '$.' || json_quote(CAST(thin_id AS TEXT))), mapped), highest, mode,"
-        " in_service, json_extract(state, '$.superblock.block_sectors') FROM thins"
+        " json_extract(state, '$.superblock.block_sectors') FROM thins"
         " JOIN pools USING (metadata_id) JOIN metadata ON metadata.id = thins.metadata_id"
         " WHERE thins.metadata_id = ? AND thin_id = ?",
         (target.metadata_id, target.thin_id),
@@ -71,11 +71,10 @@ def _thin(connection: sqlite3.Connection, target: LoadedTarget) -> str:
         return ERROR if state is not None and state.mode is not Mode.FAIL else FAIL
     if row[2] == Mode.FAIL.name:
         return FAIL
-    mapped, highest, _, in_service, block_sectors = row
-    if not in_service and target.metadata_id is not None and target.thin_id is not None:
-        reach = Reach(connection, target.metadata_id)
-        if not reach.has_mappings(target.thin_id):
-            return ERROR
+    mapped, highest, _, block_sectors = row
+    assert target.metadata_id is not None and target.thin_id is not None  # noqa: S101 - a row was found by them
+    if not Reach(connection, target.metadata_id).has_mappings(target.thin_id):
+        return ERROR
     return thin_words(mapped, highest, block_sectors)
 
 

@@ -116,6 +116,33 @@ def test_the_same_table_again_lets_it_try_and_wait_again(full):
     assert full.figures == "8/8 out_of_data_space queue_if_no_space"
 
 
+@pytest.mark.parametrize(
+    ("more", "waits"),
+    [
+        (1, [((21, 2),), ((40, 1),), ((60, 2),)]),
+        (3, [((22, 1),), ((40, 1),), ((61, 1),)]),
+        (4, [((22, 1),), ((40, 1),)]),
+        (5, [((22, 1),)]),
+    ],
+)
+def test_the_last_block_of_each_that_was_set_aside_comes_after_all_others(full, more, waits):
+    for first, count in ((20, 3), (40, 1), (60, 2)):
+        submit(full, first, count)
+    extend(full, 8 + more)
+    assert [ranges for _, ranges in left(full)] == waits
+
+
+def test_one_that_came_while_its_device_was_suspended_is_cut_as_it_is_tried(full):
+    full.mapper.suspend("t1")
+    submit(full, 20, 3)
+    full.mapper.resume("t1")
+    submit(full, 40, 1)
+    extend(full, 10)
+    assert [ranges for _, ranges in left(full)] == [((22, 1),), ((40, 1),)]
+    extend(full, 11)
+    assert [ranges for _, ranges in left(full)] == [((40, 1),)]
+
+
 def test_another_policy_fails_it(full):
     number = submit(full, 20, 1)
     full.mapper.load("p", [full.table("0 1 error_if_no_space")])

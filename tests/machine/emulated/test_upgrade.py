@@ -8,7 +8,7 @@ import pytest
 from dmtui.machine.emulated import EmulatedMachine
 from dmtui.machine.emulated.schema import SCHEMA_VERSION
 from dmtui.machine.tools import ThinEntry
-from tests.machine.emulated.bench import Bench
+from tests.machine.emulated.bench import BLOCK, Bench
 
 spawn = multiprocessing.get_context("spawn")
 
@@ -133,7 +133,7 @@ def test_an_old_store_opens_with_all_that_is_in_it(old):
     assert str(machine.device_mapper.status("t1").targets[0]) == "0 128000 thin 384 383"
     assert machine.device_mapper.info("p").open_count == 1
     machine.close()
-    assert version(old) == SCHEMA_VERSION == 12
+    assert version(old) == SCHEMA_VERSION == 13
 
 
 def test_a_pool_that_waited_for_space_in_it_has_waited_long_enough(old):
@@ -167,6 +167,42 @@ def test_it_takes_file_systems_like_a_new_one(old):
     machine.device_mapper.message("p", "delete 1")
     with machine._store.read() as connection:
         assert connection.execute("SELECT count(*) FROM filesystems").fetchone() == (0,)
+    machine.close()
+
+
+TWELFTH_QUEUE = """
+CREATE TABLE queued_io (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, minor INTEGER NOT NULL, kind TEXT NOT NULL, ranges TEXT NOT NULL,
+    error INTEGER, failed INTEGER NOT NULL DEFAULT 0, turn INTEGER NOT NULL DEFAULT 0,
+    aside INTEGER NOT NULL DEFAULT 0);
+INSERT INTO queued_io SELECT number, minor, kind, '[[1310720,65536],[2621440,512]]', error, failed, 1, aside FROM now;
+DROP TABLE now;
+CREATE INDEX queued_io_waiting ON queued_io (number) WHERE error IS NULL;
+PRAGMA user_version = 12
+"""
+
+
+def test_what_waits_in_one_of_the_twelfth_version_goes_on_to(tmp_path):
+    machine = EmulatedMachine.open(tmp_path / "machine")
+    bench = Bench(machine, blocks=8)
+    bench.thin(1)
+    bench.write("t1", *range(8))
+    number, _ = machine.queue.submit("t1", "write", (20 * BLOCK, BLOCK))
+    machine.close()
+    connection = sqlite3.connect(tmp_path / "machine" / "machine.sqlite3", isolation_level=None)
+    connection.execute("ALTER TABLE queued_io RENAME TO now")
+    connection.execute("DROP INDEX queued_io_waiting")
+    for statement in TWELFTH_QUEUE.split(";\n"):
+        connection.execute(statement)
+    connection.close()
+    machine = EmulatedMachine.open(tmp_path / "machine")
+    ((name, waits),) = machine.queue.list_waiting()
+    assert (name, waits.number, waits.ranges) == ("t1", number, ((20 * BLOCK, BLOCK), (40 * BLOCK, 512)))
+    bench.machine, bench.mapper = machine, machine.device_mapper
+    bench.grow_file("/b/data", bench.data, 16 * BLOCK)
+    bench.reload(blocks=16)
+    assert machine.queue.ended(number) == 0
+    assert bench.figures == "10/16 rw queue_if_no_space"
     machine.close()
 
 
