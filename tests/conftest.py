@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import tempfile
 import time
 from contextlib import suppress
@@ -22,6 +23,10 @@ settings.load_profile("dmtui")
 # A dashboard is some 50,000 objects in cycles. The usual thresholds look through all of them, and through every test
 # module and library, again and again while the next one is built: 40 % of the processor time of tests/tui.
 gc.set_threshold(50_000, 10, 10)
+
+# A shell without job control lets its background jobs ignore ctrl+c, and they their children: tests that send it to a
+# process of theirs would wait for ever. A handler of ours is none of the process that is started.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ import signal
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _NAME_WIDTH = 15
 _TEXT_WIDTH = 84
+_REMOVALS = 50
+"""So often the directory of a demonstration is removed while others make it again."""
 
 
 def demo(session: Session, arguments: argparse.Namespace) -> int:
@@ -106,7 +109,15 @@ def _directory(kept: str | None) -> Generator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="dmtui-demo-"))
 
     def remove() -> None:
-        shutil.rmtree(directory, ignore_errors=True)
+        # Other threads may still use it, and even make it again: by its new name they do not find it.
+        gone = directory.with_name(f"{directory.name}.gone")
+        for _ in range(_REMOVALS):
+            with suppress(OSError):
+                directory.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+            time.sleep(0.02)  # the others come to their next file
+            if not directory.exists():
+                return
 
     try:
         with tidied(remove, (signal.SIGHUP, signal.SIGTERM)):
