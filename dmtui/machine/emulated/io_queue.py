@@ -139,6 +139,8 @@ class IoQueue:
                     self._close_device(device.name)
                 elif isinstance(outcome, Held) and isinstance(outcome.error, NoSpaceError):
                     refused.extend((io, each) for each in parts)
+                elif io.aside:
+                    queued.let_rest(connection, io.number)
             if came_on or any(io.aside for io, _ in refused):
                 queued.put_back(connection, [(io.number, part) for io, part in refused])
 

@@ -68,7 +68,7 @@ class QueuedIo:
         kind: ``write``, ``discard`` or ``flush``.
         parts: what is still to be done.
         failed: errno with which a part of it has failed, 0 for none.
-        aside: it has not been tried since its device was suspended.
+        aside: it is tried in its turn, not by its place, as its device is resumed.
     """
 
     number: int
@@ -101,7 +101,7 @@ def waiting(connection: sqlite3.Connection) -> list[QueuedIo]:
 def in_turn(connection: sqlite3.Connection) -> list[tuple[QueuedIo, Part]]:
     """What waits, in the order in which the kernel tries it again: by the device whose table came first.
 
-    Of one device by place, but what was set aside by its turn.
+    Of one device by place, but what was set aside for a moment by its turn.
     Source: ``active_thins`` and the sorting of what is deferred (dm-thin.c).
     """
     waits = [(io, part) for io in waiting(connection) for part in io.parts]
@@ -118,11 +118,10 @@ def in_turn(connection: sqlite3.Connection) -> list[tuple[QueuedIo, Part]]:
 
 
 def set_aside(connection: sqlite3.Connection, minor: int) -> None:
-    """Set aside what waits in a device that is being suspended, before what is there already.
+    """Set aside what waits in a device that is being suspended; from here on each block is a request of its own.
 
     The last piece of a request is put before the one that came before it; the others get there afterwards, in their
-    order, since the kernel first has to find again where they began. What comes while the device is suspended goes
-    behind all. From here on each block is a request of its own.
+    order, since the kernel first has to find again where they began.
 
     Source: ``dm_io_complete`` with its two stages (dm.c).
     """
@@ -144,6 +143,15 @@ def set_aside(connection: sqlite3.Connection, minor: int) -> None:
     for number, parts in placed.items():
         _write(connection, number, parts)
         connection.execute("UPDATE queued_io SET aside = 1 WHERE number = ?", (number,))
+
+
+def let_rest(connection: sqlite3.Connection, number: int) -> None:
+    """Note that the device was not resumed at once: it will take what waits together, and sort it by place.
+
+    One that is resumed at once, under a new table, takes it one by one, as it was set aside. (Learnt from the kernel
+    with one processor; with several, which is first is a matter of luck.)
+    """
+    connection.execute("UPDATE queued_io SET aside = 0 WHERE number = ?", (number,))
 
 
 def put_back(connection: sqlite3.Connection, waits: Iterable[tuple[int, Part]]) -> None:
@@ -206,8 +214,8 @@ def add(connection: sqlite3.Connection, minor: int, kind: str, asked: Range, hel
     else:
         parts = _pieces(asked, held.ranges, _block_bytes(connection, minor))
     turn = _last_turn(connection) + 1
-    query = "INSERT INTO queued_io (minor, kind, parts, failed, aside) VALUES (?, ?, '[]', ?, ?)"
-    number = connection.execute(query, (minor, kind, held.failed, bool(suspended))).lastrowid
+    query = "INSERT INTO queued_io (minor, kind, parts, failed) VALUES (?, ?, '[]', ?)"
+    number = connection.execute(query, (minor, kind, held.failed)).lastrowid
     assert number is not None  # noqa: S101 - an insertion has a row
     _write(connection, number, [replace(part, turn=each) for each, part in enumerate(parts, turn)])
     return number

@@ -132,6 +132,14 @@ def test_the_last_block_of_each_that_was_set_aside_comes_after_all_others(full, 
     assert [ranges for _, ranges in left(full)] == waits
 
 
+def test_what_rested_in_a_suspended_pool_is_taken_by_place(full):
+    for first in (40, 60, 20):
+        submit(full, first, 1)
+    full.mapper.suspend("p")
+    extend(full, 10)
+    assert [ranges for _, ranges in left(full)] == [((60, 1),)]
+
+
 def test_one_that_came_while_its_device_was_suspended_is_cut_as_it_is_tried(full):
     full.mapper.suspend("t1")
     submit(full, 20, 3)
