@@ -28,7 +28,8 @@ class Held:
     Attributes:
         error: why, for a caller that does not wait.
         ranges: what is left to be done, (offset, length) in bytes of the device that was asked.
-        failed: errno with which another part of it has failed, 0 for none: told when all of it has ended.
+        failed: errno with which another part of it has failed, 0 for none: told (see `DeviceIo.told`) when all of it
+            has ended.
     """
 
     error: MachineError
@@ -78,12 +79,24 @@ class DeviceIo:
     ) -> int | MachineError:
         """Do I/O for a caller that never waits; returns 0, an errno, or the error that says why it would wait."""
         outcome = self.attempt(connection, dev, offset_bytes, length_bytes, discard)
-        return outcome.error if isinstance(outcome, Held) else outcome
+        return outcome.error if isinstance(outcome, Held) else self.told(connection, dev, outcome)
+
+    def told(self, connection: sqlite3.Connection, dev: DeviceNumber, number: int) -> int:
+        """The errno that a caller is told of what `attempt` found, once its pool is through (see `pool_io.told`)."""
+        if dev.major != devices.DM_MAJOR:
+            return number
+        for target in devices.targets(connection, dev.minor):
+            if target.type == THIN and target.metadata_id is not None:
+                state = load_state(connection, target.metadata_id)
+                return number if state is None else pool_io.told(number, state.mode)
+            if target.type == "linear":
+                number = self.told(connection, DeviceNumber.parse(target.params.split()[0]), number)
+        return number
 
     def attempt(
         self, connection: sqlite3.Connection, dev: DeviceNumber, offset_bytes: int, length_bytes: int, discard: bool
     ) -> int | Held:
-        """Do I/O on a block device inside a transaction; returns 0, an errno, or what is held of it."""
+        """Do I/O on a block device inside a transaction; returns 0, an errno (see `told`), or what is held of it."""
         size_bytes = (devices.size_sectors(connection, dev) or 0) * SECTOR_BYTES
         end_bytes = offset_bytes + length_bytes
         refused = self._refused(connection, dev, offset_bytes, end_bytes, discard)

@@ -12,6 +12,7 @@ from enum import Enum
 from dmtui.machine.emulated import devices
 from dmtui.thinpool.devno import DeviceNumber
 from dmtui.thinpool.table import THIN, THIN_POOL, PoolTable
+from dmtui.thinpool.units import SECTOR_BYTES
 
 DATA_ERROR = "data-error"
 METADATA_ERROR = "metadata-error"
@@ -65,6 +66,13 @@ def data_fault(connection: sqlite3.Connection, metadata_id: int) -> DiskFault | 
     """How the disk under an active pool's data gives errors."""
     table = _pool_table(connection, metadata_id)
     return table and fault_of(connection, DeviceNumber.parse(table.data_device))
+
+
+def data_blocks(connection: sqlite3.Connection, metadata_id: int) -> int:
+    """How many blocks of an active pool its data device has: fewer than the pool counts where that grew twice."""
+    table = _pool_table(connection, metadata_id)
+    size_sectors = table and devices.size_sectors(connection, DeviceNumber.parse(table.data_device))
+    return (size_sectors or 0) * SECTOR_BYTES // table.block_bytes if table else 0
 
 
 def metadata_fault(connection: sqlite3.Connection, metadata_id: int) -> DiskFault | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 
 from dmtui.machine.emulated import clock, devices, queued
 from dmtui.machine.emulated.device_io import DeviceIo, Held
@@ -89,7 +90,10 @@ class IoQueue:
             outcome = self._attempt(connection, device, kind, asked)
             if isinstance(outcome, Held):
                 self._open_device(name)
+                outcome = replace(outcome, failed=self._io.told(connection, device.dev, outcome.failed))
                 number = queued.add(connection, device.minor, kind, asked, outcome)
+            else:
+                outcome = self._io.told(connection, device.dev, outcome)
         if isinstance(outcome, Held):
             return self._held(number, outcome.error, device.name, doing)
         if outcome:
@@ -135,14 +139,25 @@ class IoQueue:
                 came_on = came_on or left != ((part.offset, part.length),)
                 failed = outcome.failed if isinstance(outcome, Held) else outcome
                 parts = queued.shorten(connection, io, part, left, failed)
-                if queued.end_if_done(connection, io.number):
-                    self._close_device(device.name)
-                elif isinstance(outcome, Held) and isinstance(outcome.error, NoSpaceError):
+                if isinstance(outcome, Held) and isinstance(outcome.error, NoSpaceError):
                     refused.extend((io, each) for each in parts)
-                elif io.aside:
+                elif isinstance(outcome, Held) and io.aside:
                     queued.let_rest(connection, io.number)
+            if came_on:
+                self._end_done(connection)
             if came_on or any(io.aside for io, _ in refused):
                 queued.put_back(connection, [(io.number, part) for io, part in refused])
+
+    def _end_done(self, connection: sqlite3.Connection) -> None:
+        """Note what the pools, now through with all, tell of what failed; and end that of which nothing waits."""
+        for io in queued.waiting(connection):
+            device = self._device(connection, io)
+            failed = self._io.told(connection, device.dev, io.failed)
+            if io.parts:
+                queued.note_failed(connection, io.number, failed)
+            else:
+                queued.end(connection, io.number, failed)
+                self._close_device(device.name)
 
     @staticmethod
     def _device(connection: sqlite3.Connection, io: QueuedIo) -> devices.Device:

@@ -256,7 +256,10 @@ def _host(connection: sqlite3.Connection, metadata_id: int, minor: int) -> Host:
     inode, offset_bytes, block_bytes = place[0], place[1] * SECTOR_BYTES, words.block_bytes
 
     def fill_blocks(first: int, count: int) -> int:
-        return fill(connection, inode, offset_bytes + first * block_bytes, count * block_bytes) // block_bytes
+        within = min(count, disks.data_blocks(connection, metadata_id) - first)
+        if within <= 0:
+            return 0
+        return fill(connection, inode, offset_bytes + first * block_bytes, within * block_bytes) // block_bytes
 
     def punch_blocks(first: int, count: int) -> None:
         punch(connection, inode, offset_bytes + first * block_bytes, count * block_bytes)

@@ -25,6 +25,20 @@ class _Turn(IntEnum):
     COPIED = 2
 
 
+COPY_FAILED = -errno.EIO
+"""In the place of an errno: what had to be zeroed or copied first could not be. See `told`."""
+
+
+def told(number: int, mode: Mode) -> int:
+    """The errno that a caller is told, once the pool is through with all that it was given, in this mode.
+
+    Of a copy that failed the kernel tells by the pool's mode, not by what happened (``cell_error``).
+    """
+    if number == COPY_FAILED:
+        return errno.ENOSPC if mode is Mode.OUT_OF_DATA_SPACE else errno.EIO
+    return number
+
+
 class _NoBlockError(Exception):
     """There is no data block to be had for a block of a thin and those after it; carries the errno."""
 
@@ -74,8 +88,8 @@ def write(pool: Pool, thin_id: int, begin: int, end: int, *, origin: Origin = NO
                 pool.unplaced.append((error.begin, stretch.begin + stretch.count))
             else:
                 failed[_Turn.DEFERRED] = error.number
-    if _Turn.COPIED in failed and pool.state.mode is Mode.OUT_OF_DATA_SPACE:
-        failed[_Turn.COPIED] = errno.ENOSPC  # the kernel looks at the pool, not at what happened
+    if _Turn.COPIED in failed:
+        failed[_Turn.COPIED] = COPY_FAILED
     pool.result = failed[max(failed)] if failed else 0
     pool.commit_by_clock()
 

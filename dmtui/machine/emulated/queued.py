@@ -233,19 +233,20 @@ def shorten(connection: sqlite3.Connection, io: QueuedIo, part: Part, left: Sequ
     (text,) = connection.execute("SELECT parts FROM queued_io WHERE number = ?", (io.number,)).fetchone()
     others = [each for each in _parts(text) if each != part]
     _write(connection, io.number, [*others, *parts])
-    connection.execute(
-        "UPDATE queued_io SET failed = coalesce(nullif(?, 0), failed) WHERE number = ?", (failed, io.number)
-    )
+    note_failed(connection, io.number, failed)
     return parts
 
 
-def end_if_done(connection: sqlite3.Connection, number: int) -> bool:
-    """Note that one has ended, with the errno of what failed of it, if nothing of it waits any more; returns that."""
-    query = "UPDATE queued_io SET error = failed WHERE number = ? AND error IS NULL AND parts = '[]'"
-    if not connection.execute(query, (number,)).rowcount:
-        return False
+def note_failed(connection: sqlite3.Connection, number: int, failed: int) -> None:
+    """Note with which errno some of it has failed; 0 changes nothing."""
+    query = "UPDATE queued_io SET failed = coalesce(nullif(?, 0), failed) WHERE number = ?"
+    connection.execute(query, (failed, number))
+
+
+def end(connection: sqlite3.Connection, number: int, error: int) -> None:
+    """Note that one has ended, with an errno or 0."""
+    connection.execute("UPDATE queued_io SET error = ? WHERE number = ?", (error, number))
     connection.execute("DELETE FROM queued_io WHERE error IS NOT NULL AND number <= ?", (number - _KEPT_ENDED,))
-    return True
 
 
 def _write(connection: sqlite3.Connection, number: int, parts: Iterable[Part]) -> None:

@@ -53,6 +53,7 @@ class ReadFaults:
         if not Reach(connection, metadata_id).has_mappings(thin_id):
             return True
         broken = disks.data_fault(connection, metadata_id) is disks.DiskFault.ALL
+        data_blocks = disks.data_blocks(connection, metadata_id)
         origin = target.params.split()[2:]
         size = pool.superblock.block_sectors * SECTOR_BYTES
         first, last = begin // size, -(-end // size)
@@ -60,7 +61,7 @@ class ReadFaults:
         gone = thin_id not in pool.thins
         for run in [Stretch(first, last - first, None)] if gone else stretches(pool, thin_id, first, last):
             if run.data_block is not None:
-                if broken:
+                if broken or run.data_block + run.count > data_blocks:
                     return True
             elif origin:
                 place = max(begin, run.begin * size), min(end, (run.begin + run.count) * size)

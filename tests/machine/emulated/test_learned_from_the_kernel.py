@@ -268,6 +268,43 @@ def test_a_pool_that_nobody_has_used_commits_nothing_and_notices_no_broken_disk(
     assert bench.line() == "0 131072 thin-pool Fail"
 
 
+def test_blocks_that_a_pool_counts_twice_cannot_be_written(make_bench):
+    bench = make_bench(blocks=8)
+    bench.thin(1)
+    bench.grow_file("/b/data", bench.data, 10 * BLOCK)
+    bench.reload("0 1 read_only", blocks=10)
+    bench.reload("0 1 skip_block_zeroing", blocks=10)
+    assert bench.figures == "0/12 rw queue_if_no_space"
+    bench.write("t1", *range(10))
+    assert errno_of(lambda: bench.write("t1", 10)) == errno.EIO
+    assert bench.figures == "11/12 rw queue_if_no_space"
+    assert errno_of(lambda: bench.machine.read("t1", offset_bytes=10 * BLOCK, length_bytes=BLOCK)) == errno.EIO
+    assert bench.machine.read("t1", offset_bytes=9 * BLOCK, length_bytes=BLOCK) == BLOCK
+
+
+def test_a_copy_that_failed_is_told_by_the_mode_which_the_pool_comes_to(bench):
+    mapper = bench.mapper
+    bench.machine.files.make_sparse_file("/b/more", 4 << 20)
+    meta = bench.machine.loops.attach("/b/more", autoclear=False)
+    mapper.remove("p")
+    mapper.create("below", [Target(0, 16 * 128, "linear", f"{bench.data} 0")])
+    table = f"{meta.dev} {mapper.info('below').dev} 128 0"
+    mapper.create("p", [Target(0, 8 * 128, "thin-pool", table)])
+    bench.thin(1)
+    bench.write("t1", *range(7))
+    bench.thin(2)
+    bench.write("t2", 0)
+    first, second = (bench.machine.queue.submit("t1", "write", (block * BLOCK, 512))[0] for block in (20, 30))
+    mapper.load("below", [Target(0, 16 * 128, "error", "")])
+    mapper.resume("below")
+    bench.discard("t2", 0, 1)
+    bench.line()  # whose commit frees the block
+    assert bench.figures == "8/8 out_of_data_space queue_if_no_space"  # the block that was freed is taken, and lost
+    assert (bench.line("t1"), bench.line("t2")) == ("0 128000 thin 896 895", "0 128000 thin 0 -")
+    assert bench.machine.queue.ended(first) == errno.ENOSPC
+    assert bench.machine.queue.ended(second) is None
+
+
 def test_what_a_pool_is_asked_for_in_vain_puts_it_in_service(bench):
     activated_anew(bench)
     assert errno_of(lambda: bench.msg("create_thin 1")) == errno.EEXIST
