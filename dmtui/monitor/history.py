@@ -27,17 +27,19 @@ class _Track:
 
     def __init__(self, identity: tuple[str, ...]) -> None:
         self.identity = identity
-        self.seen_at = -math.inf
+        self.first_at, self.seen_at = math.inf, -math.inf
         self.rings = {quantity: tuple(Ring(resolution) for resolution in RESOLUTIONS) for quantity in Quantity}
 
     def add(self, at: float, pool: Pool) -> None:
-        self.seen_at = at
+        self.first_at, self.seen_at = min(self.first_at, at), at
         for quantity, rings in self.rings.items():
             now = measure(pool, quantity)
             for ring in rings:
                 ring.add(at, now.value_bytes, now.total_bytes)
 
     def forget_after(self, at: float) -> None:
+        if at <= self.first_at:
+            self.first_at = math.inf
         self.seen_at = min(self.seen_at, at)
         for rings in self.rings.values():
             for ring in rings:
@@ -80,6 +82,11 @@ class History:
     def pools(self) -> tuple[str, ...]:
         """Names of the pools with a history, also of such as are gone."""
         return tuple(self._tracks)
+
+    def known_seconds(self, pool_name: str) -> float:
+        """How far back the history of a pool reaches from the newest sample; 0 without one."""
+        track = self._tracks.get(pool_name)
+        return 0.0 if track is None or self.newest_at is None else max(0.0, self.newest_at - track.first_at)
 
     def points(
         self, pool_name: str, quantity: Quantity, span_seconds: float, until: float | None = None

@@ -227,7 +227,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("unfilter", Scope.OVERVIEW, ("escape",), "esc", "No filter", "Show all devices again.", footer=False),
     Action("sort", Scope.OVERVIEW, ("s",), "s", "Sort", "Order by the next column; a click on its header does it too."),
     Action("back", Scope.APP, ("escape",), "esc", "Back", "To the screen before.", palette=False),
-    Action("shorter_span", Scope.POOL, ("left_square_bracket",), "[", "Shorter", "Show less of the past.", _SPAN),
+    Action(
+        "shorter_span", Scope.POOL, ("left_square_bracket",), "[", "Shorter", "Less; below 1 min: as it grows.", _SPAN
+    ),
     Action("longer_span", Scope.POOL, ("right_square_bracket",), "]", "Longer", "Show more of it: up to 7 d.", _SPAN),
     Action("filter_devices", Scope.DEVICES, ("slash",), "/", "Filter", "Show only devices that contain a text."),
     Action(

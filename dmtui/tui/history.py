@@ -95,6 +95,11 @@ class DeviceTrail:
         """When its newest point was; 0 while it has none."""
         return self._points[-1][0] if self._points else 0.0
 
+    @property
+    def known_seconds(self) -> float:
+        """How far back it reaches from its newest point."""
+        return self._points[-1][0] - self._points[0][0] if self._points else 0.0
+
     def add(self, sample: Sample, pool_name: str | None, device_name: str | None) -> None:
         """Remember the device in a sample; another device, or a step back in time, begins anew."""
         if pool_name is None or device_name is None:

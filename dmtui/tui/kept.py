@@ -21,7 +21,7 @@ from textual.screen import Screen
 from dmtui.thinpool.sizes import SizeStyle
 from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Look
-from dmtui.tui.state import SPANS_SECONDS
+from dmtui.tui.reaching import GROWING, SPANS_SECONDS
 from dmtui.tui.themes import THEMES
 from dmtui.tui.widgets.line_table import LineTable
 
@@ -37,14 +37,14 @@ class Kept:
         theme: its name.
         binary: sizes in binary units.
         bell: whether a new CRIT rings.
-        span_seconds: how much of the past charts show.
+        span_seconds: how much of the past charts show, one of `SPANS_SECONDS` or `GROWING`.
         sorts: of each table, by its id, the column and whether it is turned round.
     """
 
     theme: str = THEMES[0].name
     binary: bool = False
     bell: bool = True
-    span_seconds: int = SPANS_SECONDS[0]
+    span_seconds: int = GROWING
     sorts: Sorts = field(default_factory=dict[str, tuple[str, bool]])
 
 
@@ -88,7 +88,7 @@ def _kept(found: object) -> Kept:
         if type(value) is not type(getattr(usual, each.name)):
             raise ValueError(f"{each.name} cannot be {value!r}")
         made[each.name] = value
-    if made["span_seconds"] not in SPANS_SECONDS:
+    if made["span_seconds"] not in (GROWING, *SPANS_SECONDS):
         raise ValueError(f"span_seconds cannot be {made['span_seconds']!r}")
     sorts: Sorts = {}
     for name, sort in cast("dict[str, Any]", made["sorts"]).items():

@@ -15,14 +15,11 @@ from dmtui.tui.figures import Look
 from dmtui.tui.history import DeviceTrail, History
 from dmtui.tui.marks import Marks
 from dmtui.tui.paint.header import TopView
+from dmtui.tui.reaching import GROWING
 from dmtui.tui.standing import Standing
 
 if TYPE_CHECKING:  # the engine is loaded when an operation is asked for, not at the start
     from dmtui.tui.course import Course
-
-
-SPANS_SECONDS = (900, 3600, 6 * 3600, 86400, 7 * 86400)
-"""How much of the past a chart may show."""
 
 
 @dataclass(slots=True)
@@ -30,13 +27,13 @@ class Choices:
     """What the operator chose on a screen and finds again when coming back to it.
 
     Attributes:
-        span_seconds: how much of the past the charts show, one of `SPANS_SECONDS`.
+        span_seconds: how much of the past the charts show, one of `SPANS_SECONDS` or `GROWING`.
         tree: whether devices are shown below their parents.
         filters: of each table, by its id, what its rows must contain.
         marks: the devices that are marked.
     """
 
-    span_seconds: int = SPANS_SECONDS[0]
+    span_seconds: int = GROWING
     tree: bool = False
     filters: dict[str, str] = field(default_factory=dict[str, str])
     marks: Marks = field(default_factory=Marks)

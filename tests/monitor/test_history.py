@@ -166,6 +166,22 @@ class TestGoingBackInTime:
         assert [point.at for point in data(history)] == [NOW]
 
 
+class TestHowFarBackItReaches:
+    def test_is_from_the_newest_sample_to_the_first_of_that_pool(self):
+        history = filled([0.1])
+        history.add(made.sample(made.pool(0.1), made.pool(name="later"), at=NOW + 5))
+        history.add(made.sample(made.pool(0.1), made.pool(name="later"), at=NOW + 8))
+        assert [history.known_seconds(name) for name in ("p", "later", "none")] == [8, 3, 0]
+
+    def test_is_less_after_a_step_back_and_begins_anew_before_the_first(self):
+        history = filled([0.1] * 9)
+        history.add(made.sample(made.pool(0.2), at=NOW + 4))
+        assert history.known_seconds("p") == 4
+        history.add(made.sample(made.pool(0.2), at=NOW - 4))
+        history.add(made.sample(made.pool(0.2), at=NOW))
+        assert history.known_seconds("p") == 4
+
+
 class TestColumns:
     def columns(self, history, span=60.0, count=60, **options):
         return history.columns("p", Quantity.DATA_USED, span, count, **options)

@@ -152,6 +152,17 @@ async def test_its_history_grows_from_the_moment_it_was_chosen(running):
     assert text_of(app.screen.query_one(Chart).lines) != first
 
 
+async def test_the_span_of_its_history_grows_with_it_up_to_a_quarter_of_an_hour(running):
+    app, pilot = running
+    spans = []
+    for seconds in (1, 50, 51, 290, 291, 2000):
+        app.feed(samples.sample(samples.recorded_pool(), at=samples.NOW + seconds))
+        await pilot.pause()
+        spans.append(str(app.screen.query_one(Chart).border_title).rpartition("last ")[2])
+    growing = ["1 min, growing", "1 min, growing", "5 min, growing", "5 min, growing"]
+    assert spans == [*growing, "15 min", "15 min"]
+
+
 async def test_its_events_are_those_that_name_it_and_no_other(running):
     app, pilot = running
     pool = f"{PREFIX}-pool"

@@ -8,6 +8,7 @@ import pytest
 
 from dmtui.tui.kept import Keeper, Kept, load, save, state_path
 from dmtui.tui.lines import text_of
+from dmtui.tui.reaching import GROWING
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.tables import DeviceTable
 from tests.tui import samples
@@ -66,7 +67,28 @@ async def test_every_choice_is_saved_as_it_is_made(dashboard, tmp_path):
         app.show_newest()
         await saved(pilot, path, bell=False, sorts={"devices": ["name", False]})
         await pilot.press("2", "]")
-        await saved(pilot, path, span_seconds=3600)
+        await saved(pilot, path, span_seconds=300)
+
+
+async def test_a_span_that_was_kept_is_shown_also_at_the_start(dashboard, tmp_path):
+    path = tmp_path / "state.json"
+    save(path, Kept(span_seconds=3600))
+    app = dashboard(keeper=Keeper(path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.feed(samples.sample(samples.docker_pool()))
+        await pilot.press("2")
+        await pilot.pause()
+        assert str(app.screen.query_one("#data-chart").border_title).endswith("last 1 h")
+
+
+async def test_a_span_that_grows_by_itself_is_no_choice_of_the_operator(dashboard, tmp_path):
+    path = tmp_path / "state.json"
+    app = dashboard(keeper=Keeper(path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.feed(samples.sample(samples.docker_pool()))
+        await pilot.press("2", "b")
+        await saved(pilot, path, span_seconds=GROWING)
+        assert load(path)[0].span_seconds == GROWING
 
 
 async def test_a_new_start_finds_it_all_again(dashboard, tmp_path):

@@ -36,6 +36,10 @@ def chart_text(app, name: str) -> str:
     return text_of(app.screen.query_one(f"#{name}", Chart).lines)
 
 
+def span_shown(app) -> str:
+    return str(app.screen.query_one("#data-chart").border_title).rpartition("last ")[2]
+
+
 def drawn(fractions, width=20, height=4, glyphs=ASCII, **more):
     return text_of(chart_lines(Picture(fractions, "data", **more), glyphs, width, height))
 
@@ -207,11 +211,83 @@ async def test_the_key_leads_there_and_escape_back(running):
 async def test_the_span_grows_and_shrinks_and_has_ends(running):
     app, pilot = running
     titles = []
-    for key in ("]", "]", "]", "]", "]", "[", "[", "[", "[", "["):
+    for key in ("]", "]", "]", "]", "]", "[", "[", "[", "[", "[", "["):
         await pilot.press(key)
         await pilot.pause()
-        titles.append(str(app.screen.query_one("#data-chart").border_title).rpartition("last ")[2])
-    assert titles == ["1 h", "6 h", "1 d", "7 d", "7 d", "1 d", "6 h", "1 h", "15 min", "15 min"]
+        titles.append(span_shown(app))
+    assert titles == ["1 h", "6 h", "1 d", "7 d", "7 d", "1 d", "6 h", "1 h", "15 min", "5 min", "1 min"]
+
+
+async def test_below_the_shortest_span_it_grows_by_itself_again(running):
+    app, pilot = running
+    await pilot.press("[", "[")
+    await pilot.pause()
+    assert span_shown(app) == "1 min"
+    await pilot.press("[")
+    await pilot.pause()
+    assert span_shown(app) == "15 min"
+
+
+def young(seconds: int):
+    """The samples of the first seconds after a start."""
+    return past(samples.docker_pool(), count=seconds + 1, seconds=1.0)
+
+
+def columns_drawn(app) -> float:
+    """The share of the chart that shows anything."""
+    rows = [line[:-1] for line in app.screen.query_one("#data-chart", Chart).lines]
+    cells = len(text_of([rows[0][1:]]))
+    bottom = text_of([rows[-2][1:]])[:cells]
+    return sum(cell != " " for cell in bottom) / len(bottom)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "span"),
+    [(50, "1 min, growing"), (61, "5 min, growing"), (250, "5 min, growing"), (301, "15 min"), (1300, "15 min")],
+)
+async def test_at_the_start_the_span_is_the_shortest_that_holds_what_is_known(dashboard, seconds, span):
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for outcome in young(seconds):
+            app.feed(outcome)
+        await pilot.press("2")
+        await pilot.pause()
+        assert span_shown(app) == span
+        unit, known = (60 if "min" in span else 1), seconds
+        assert columns_drawn(app) == pytest.approx(min(1.0, known / (int(span.split()[0]) * unit)), abs=0.05)
+
+
+async def test_a_pool_that_is_made_later_has_a_span_of_its_own(dashboard):
+    app, made = dashboard(initial_pool="vg0-thin-tpool"), samples.lvm_pool()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for outcome in young(400):
+            age = samples.NOW - outcome.taken_at
+            app.feed(dataclasses.replace(outcome, pools=(*outcome.pools, *((made,) if age <= 30 else ()))))
+        app.known.choose_pool(made.name)
+        await pilot.press("2")
+        await pilot.pause()
+        assert span_shown(app) == "1 min, growing"
+
+
+async def test_a_span_that_was_chosen_is_shown_however_little_is_known(dashboard):
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for outcome in young(20):
+            app.feed(outcome)
+        await pilot.press("2", "]", "]")
+        await pilot.pause()
+        assert span_shown(app) == "15 min"
+
+
+async def test_a_step_back_in_time_shortens_it_again(dashboard):
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for outcome in young(120):
+            app.feed(outcome)
+        await pilot.press("2")
+        app.feed(young(120)[30])
+        await pilot.pause()
+        assert span_shown(app) == "1 min, growing"
 
 
 async def test_the_span_is_kept_while_another_screen_is_shown(running):

@@ -20,13 +20,13 @@ from dmtui.tui.lines import Line, Span, crop
 from dmtui.tui.look import stylesheet
 from dmtui.tui.paint.chart import Guide
 from dmtui.tui.paint.device import DeviceView, device_lines, event_lines, lineage_lines, mapped_lines, use_lines
+from dmtui.tui.reaching import GROWING, grows, span_of
 from dmtui.tui.screens.base import DashboardScreen, boxed, titled
-from dmtui.tui.state import SPANS_SECONDS, DashboardState
+from dmtui.tui.state import DashboardState
 from dmtui.tui.widgets.chart import Chart, Series
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.scroll import Scroll
 
-_SPAN_SECONDS = SPANS_SECONDS[0]
 _MOST_EVENTS = 20
 _GUIDES = (Guide(DEVICE_THRESHOLDS[1], Level.WARN), Guide(DEVICE_THRESHOLDS[2], Level.CRIT))
 
@@ -85,18 +85,19 @@ class DeviceScreen(DashboardScreen):
         ):
             self.panel(name).entitle(titled(title, look))
             self.panel(name).show(value, look)
-        chart = self.query_one(Chart)
-        chart.entitle(titled(f"Mapped {look.glyphs.dot} last {duration(_SPAN_SECONDS)}", look))
-        chart.show(self._series(state, row), look)
+        chart, span = self.query_one(Chart), span_of(GROWING, state.device_trail.known_seconds)
+        growing = ", growing" if grows(GROWING, span) else ""
+        chart.entitle(titled(f"Mapped {look.glyphs.dot} last {duration(span)}{growing}", look))
+        chart.show(self._series(state, row, span), look)
 
-    def _series(self, state: DashboardState, row: DeviceRow) -> Series:
+    def _series(self, state: DashboardState, row: DeviceRow, span: int) -> Series:
         trail, hold = state.device_trail, 3 * state.top.freshness.interval_seconds
 
         def read(count: int) -> Sequence[float | None]:
-            return trail.columns(count, _SPAN_SECONDS, hold)
+            return trail.columns(count, span, hold)
 
         at = trail.newest_at
-        return Series((row.name, at, hold), "data", read, _GUIDES, span_ends(_SPAN_SECONDS, at))
+        return Series((row.name, span, at, hold), "data", read, _GUIDES, span_ends(span, at))
 
     def _events_of(self, state: DashboardState, row: DeviceRow) -> tuple[Event, ...]:
         """What happened to it; looked for again only when something has happened."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -25,8 +25,9 @@ from dmtui.tui.paint.footing import footing_lines
 from dmtui.tui.paint.outlook import outlook_lines
 from dmtui.tui.paint.poolview import PoolView, guides_of
 from dmtui.tui.paint.welcome import welcome_lines
+from dmtui.tui.reaching import grows, longer, shorter, span_of
 from dmtui.tui.screens.base import DashboardScreen, boxed, titled
-from dmtui.tui.state import SPANS_SECONDS, DashboardState
+from dmtui.tui.state import DashboardState
 from dmtui.tui.widgets.chart import Chart, Series
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.scroll import Scroll
@@ -98,21 +99,21 @@ class PoolScreen(DashboardScreen):
 
     def action_shorter_span(self) -> None:
         """Show less of the past, and finer."""
-        self._change_span(-1)
+        self._choose_span(shorter)
 
     def action_longer_span(self) -> None:
         """Show more of the past."""
-        self._change_span(1)
+        self._choose_span(longer)
 
-    def _change_span(self, step: int) -> None:
-        if self._state is None:
+    def _choose_span(self, beside: Callable[[int], int]) -> None:
+        if self._state is None or self._state.pool is None:
             return
-        place = SPANS_SECONDS.index(self._state.choices.span_seconds) + step
-        self._state.choices.span_seconds = SPANS_SECONDS[min(len(SPANS_SECONDS) - 1, max(0, place))]
+        self._state.choices.span_seconds = beside(_span_of(self._state, self._state.pool))
         self.post_message(self.ViewWanted())
 
     def _show_charts(self, state: DashboardState, view: PoolView, look: Look) -> None:
-        pool, span = view.pool, state.choices.span_seconds
+        pool, span = view.pool, _span_of(state, view.pool)
+        growing = ", growing" if grows(state.choices.span_seconds, span) else ""
         has_host = host_backing(pool) is not None and look.density is Density.ROOMY
         for name, title, role, quantity in _CHARTS:
             chart = self.query_one(f"#{name}", Chart)
@@ -121,11 +122,11 @@ class PoolScreen(DashboardScreen):
                 if not has_host:
                     continue
             short = title.split()[0] if look.density is Density.COMPACT else title
-            chart.entitle(titled(f"{short} {look.glyphs.dot} last {duration(span)}", look))
-            chart.show(self._series(state, pool, quantity, role), look)
+            chart.entitle(titled(f"{short} {look.glyphs.dot} last {duration(span)}{growing}", look))
+            chart.show(self._series(state, pool, quantity, role, span), look)
 
-    def _series(self, state: DashboardState, pool: Pool, quantity: Quantity, role: str) -> Series:
-        memory, span = state.memory, state.choices.span_seconds
+    def _series(self, state: DashboardState, pool: Pool, quantity: Quantity, role: str, span: int) -> Series:
+        memory = state.memory
         newest_at = memory.history.newest_at or 0.0
         hold = 3 * state.top.freshness.interval_seconds
         every = min(_LATEST_SECONDS, span / _SLOTS_PER_SPAN)
@@ -141,6 +142,11 @@ class PoolScreen(DashboardScreen):
         }.get(quantity, ())
         key = (pool.name, quantity, span, math.floor(newest_at / every), hold)
         return Series(key, role, read, guides, span_ends(span, newest_at))
+
+
+def _span_of(state: DashboardState, pool: Pool) -> int:
+    """How much of the pool's past is shown."""
+    return span_of(state.choices.span_seconds, state.memory.history.known_seconds(pool.name))
 
 
 def _share(point: Point | None, quantity: Quantity) -> float | None:
