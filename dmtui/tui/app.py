@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.types import CSSPathType
@@ -22,6 +22,7 @@ from dmtui.tui.actions import Scope, Situation, allowed, bindings, call_of, call
 from dmtui.tui.ageing import Ageing
 from dmtui.tui.alarms import Alarms
 from dmtui.tui.changes import Changes, Delivered, Target
+from dmtui.tui.commanded import CommandedApp
 from dmtui.tui.facts import FactsCame, Inquiry
 from dmtui.tui.figures import DEFAULT_THRESHOLDS, Look
 from dmtui.tui.glyphs import ASCII, UNICODE, needs_ascii
@@ -51,7 +52,7 @@ if TYPE_CHECKING:  # loaded when they are asked for
 STYLESHEETS = tuple(stylesheet(f"{name}.tcss") for name in ("dashboard", "overview"))
 
 
-class DashboardApp(App[None]):
+class DashboardApp(CommandedApp):
     """The dashboard over anything that takes samples.
 
     Args:
@@ -76,7 +77,6 @@ class DashboardApp(App[None]):
     COMPONENT_CLASSES: ClassVar[set[str]] = ROLE_CLASSES
     CSS_PATH: ClassVar[CSSPathType | None] = list(STYLESHEETS)
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.APP)
-    ENABLE_COMMAND_PALETTE = True
 
     def __init__(
         self,
@@ -192,9 +192,9 @@ class DashboardApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers the registry's actions and the themes."""
         for action in offered(self._situation):
-            text = f"{action.help} ({action.footer_key})"
+            text = f"{action.footer_key:<7} {action.help}"
             yield SystemCommand(action.title, text, lambda name=action.id: self.call_later(self._run, name))
-        yield SystemCommand("Theme", "Change the colours", self.action_change_theme)
+        yield SystemCommand("Theme", f"{'':<7} Change the colours.", self.search_themes)
 
     async def action_go(self, place: str) -> None:
         """Show the screen of a scope."""

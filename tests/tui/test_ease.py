@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from textual.command import CommandPalette
 
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.tui.actions import ACTIONS, SCREENS, Scope, Situation
@@ -12,6 +11,7 @@ from dmtui.tui.lines import text_of, width_of
 from dmtui.tui.paint.explain import MORE_FIGURES, PANELS, explain_lines
 from dmtui.tui.paint.help import figures
 from dmtui.tui.screens.base import DashboardScreen
+from dmtui.tui.screens.palette import PaletteScreen
 from dmtui.tui.widgets import key_bar
 from dmtui.tui.widgets.all_devices import AllDevicesTable
 from dmtui.tui.widgets.filter_bar import FilterBar
@@ -58,7 +58,7 @@ class TestFooter:
             place = text_of(key_lines(bar.value, Look(), 120)).index("2-6")
             await pilot.click(KeyBar, offset=(place + 6, 0))
             await pilot.pause()
-            assert isinstance(app.screen, CommandPalette)
+            assert isinstance(app.screen, PaletteScreen)
 
     def test_in_a_replay_steps_are_shown_and_nothing_that_changes(self):
         line = shown(Scope.OVERVIEW, 80, replays=True, can_reap=False)

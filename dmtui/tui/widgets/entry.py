@@ -7,7 +7,7 @@ slow line) ctrl+u then takes away what was typed after it, and what follows a ta
 from __future__ import annotations
 
 from copy import copy
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from textual.binding import Binding
 from textual.events import Key
@@ -22,6 +22,9 @@ _ACTIONS = {
 class Entry(Input):
     """An `Input` without blinking, which would cost bytes for ever."""
 
+    AT_ONCE: ClassVar[dict[str, str]] = {}
+    """Further keys, each with the action that it stands for."""
+
     def on_mount(self) -> None:
         """Let the cursor stand."""
         self.cursor_blink = False
@@ -29,7 +32,8 @@ class Entry(Input):
     async def on_key(self, event: Key) -> None:
         """Do at once what a key stands for; what was typed after the focus had moved on follows it."""
         focused = cast("Screen[Any]", self.screen).focused  # pyright: ignore[reportUnknownMemberType]
-        action = next((_ACTIONS[key] for key in event.aliases if key in _ACTIONS), None)
+        actions = _ACTIONS | self.AT_ONCE
+        action = next((actions[key] for key in event.aliases if key in actions), None)
         if focused is not None and focused is not self:
             focused.post_message(copy(event))  # a new one would wander through the app once more
             event.stop().prevent_default()

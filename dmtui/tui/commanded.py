@@ -1,0 +1,56 @@
+"""An app with a palette of ours in the place of Textual's, which loses keys that come in a burst."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+from textual.app import App, SystemCommand
+from textual.events import Event, Key
+from textual.screen import Screen
+from textual.widgets import Input
+
+
+class CommandedApp(App[None]):
+    """What `get_system_commands` gives is offered by our palette, and so are the themes."""
+
+    ENABLE_COMMAND_PALETTE = False
+    _ascii = False
+
+    async def on_event(self, event: Event) -> None:
+        """A colon opens the palette before the next key is looked at, which else would do something on the screen."""
+        if isinstance(event, Key) and event.key == "colon" and not (event.is_forwarded or self._takes_a_colon):
+            await self.action_command_palette()
+        else:
+            await super().on_event(event)
+
+    async def action_command_palette(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - it may wait
+        """Let something be found by its name."""
+        commands = self.get_system_commands(self.screen)  # pyright: ignore[reportUnknownMemberType]
+        await self._offer(tuple(commands), "Palette")
+
+    def search_themes(self) -> None:
+        """Let a theme be found by its name."""
+        commands = [
+            SystemCommand(theme.name, "dark" if theme.dark else "light", partial(setattr, self, "theme", theme.name))
+            for theme in sorted(self.available_themes.values(), key=lambda theme: theme.name)
+        ]
+        self.call_next(self._offer, commands, "Theme")
+
+    @property
+    def _takes_a_colon(self) -> bool:
+        """Whether it would be typed somewhere, or concerns a dialog."""
+        screen = cast("Screen[Any]", self.screen)  # pyright: ignore[reportUnknownMemberType]
+        return isinstance(self.focused, Input) or screen.is_modal
+
+    async def _offer(self, commands: Sequence[SystemCommand], title: str) -> None:
+        """Show the palette, and wait until it is there: the keys that follow are meant for it."""
+        from dmtui.tui.screens.palette import PaletteScreen  # noqa: PLC0415 - read when it is asked for
+
+        self.delay_update()  # it comes in one picture
+        await self.push_screen(PaletteScreen(commands, title, ascii=self._ascii), self._do)
+
+    def _do(self, chosen: Callable[[], object] | None) -> None:
+        if chosen is not None:
+            self.call_later(chosen)
