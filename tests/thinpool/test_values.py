@@ -59,3 +59,43 @@ def test_a_value_becomes_a_dictionary_and_survives_copying_and_pickling():
 def test_a_field_that_does_not_exist_cannot_be_set():
     with pytest.raises(AttributeError):
         Place(1).begins = 2
+
+
+@frozen
+class Heap:
+    """Fields with what each value makes for itself."""
+
+    name: str
+    parts: list[int] = field(default_factory=list[int])
+    seen: list[str] = field(default_factory=list[str], compare=False)
+
+    def __post_init__(self) -> None:
+        self.seen.append("made")
+
+
+def test_every_value_has_its_own_of_what_is_made_for_it():
+    first, second = Heap("a"), Heap("b", seen=["given"])
+    first.parts.append(1)
+    assert (first.parts, second.parts) == ([1], [])
+    assert (first.seen, second.seen) == (["made"], ["given", "made"])
+
+
+@pytest.mark.parametrize(
+    ("values", "named"), [((), {}), ((1, 2), {"begin": 1}), ((1, 2, 3, 4), {}), ((1,), {"end": 2})]
+)
+def test_a_value_is_refused_what_a_function_would_be_refused(values, named):
+    for _ in range(2):  # also the first of its kind
+        with pytest.raises(TypeError):
+            frozen(type("Extent", (), {"__annotations__": {"begin": int, "length": int, "note": str}}))(
+                *values, **named
+            )
+        with pytest.raises(TypeError):
+            Extent(*values, **named)
+
+
+def test_what_makes_a_value_is_compiled_with_the_first_one():
+    kind = frozen(type("Late", (), {"__annotations__": {"begin": int}}))
+    before = kind.__init__
+    assert kind(begin=3).begin == 3
+    assert kind.__init__ is not before
+    assert kind.__init__.__code__.co_varnames == ("self", "begin")
