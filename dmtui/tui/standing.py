@@ -54,6 +54,19 @@ class Standing:
         severity = float(self.unseen.severity) if self.unseen is not None else 0.0
         return max(severity, 2.5) if self.lost else severity
 
+    @property
+    def rank(self) -> int:
+        """Its class in the list, 0 where it is well: above that WARN, then a host that is lost, then CRIT."""
+        severity = self.alert.severity if self.alert is not None else Severity.INFO
+        if severity >= Severity.CRIT:
+            return 3
+        return 2 if self.lost else int(severity >= Severity.WARN)
+
+
+def worst_first(standings: Iterable[Standing]) -> tuple[Standing, ...]:
+    """The hosts by their rank, those of one rank as they were named: a row moves only when its rank is another."""
+    return tuple(sorted(standings, key=lambda each: -each.rank))
+
 
 @frozen
 class Elsewhere:

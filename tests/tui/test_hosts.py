@@ -166,14 +166,15 @@ async def test_the_list_tells_how_it_stands_with_each_and_enter_shows_one(three,
     await pilot.pause()
     table = hosts.app.screen.query_one(HostTable)
     rows = [table.render_line(line).text for line in (1, 2, 3)]
-    assert "web1" in rows[0]
-    assert "● LIVE" in rows[0]
-    assert "✖ CRIT" in rows[1]
-    assert "✖ lost" in rows[2]
-    assert "5 s" in rows[2]
-    assert "the connection is gone" in rows[2]
+    assert "web2" in rows[0]
+    assert "✖ CRIT" in rows[0]
+    assert "✖ lost" in rows[1]
+    assert "5 s" in rows[1]
+    assert "the connection is gone" in rows[1]
+    assert "web1" in rows[2]
+    assert "● LIVE" in rows[2]
     assert table.cursor_key == "web1"
-    await pilot.press("down", "down")
+    await pilot.press("up")
     await pilot.pause()
     assert "tries again in 3 s" in text(hosts.app, "host")
     assert "enter Show  r Try now" in text(hosts.app, "keys")
@@ -186,7 +187,7 @@ async def test_the_list_tells_how_it_stands_with_each_and_enter_shows_one(three,
 
 async def test_the_host_under_the_cursor_is_tried_at_once_not_the_one_that_is_shown(three):
     hosts, pilot = three
-    await pilot.press("7", "down", "down", "r")
+    await pilot.press("7", "down", "r")
     await pilot.pause()
     assert {name: source.asked for name, source in hosts.of.items()} == {"web1": 0, "web2": 0, "db1": 1}
     assert hosts.app.host == "web1"
@@ -194,7 +195,7 @@ async def test_the_host_under_the_cursor_is_tried_at_once_not_the_one_that_is_sh
 
 async def test_a_click_on_the_keys_shows_the_host_under_the_cursor(three):
     hosts, pilot = three
-    await pilot.press("7", "down")
+    await pilot.press("7", "up")
     await pilot.click("#keys", offset=(text(hosts.app, "keys").index("enter Show"), 0))
     await pilot.pause()
     assert hosts.app.host == "web2"
@@ -203,7 +204,7 @@ async def test_a_click_on_the_keys_shows_the_host_under_the_cursor(three):
 
 async def test_what_is_wrong_with_a_host_is_told_before_what_it_is(three):
     hosts, pilot = three
-    await pilot.press("7", "down")
+    await pilot.press("7", "up")
     await pilot.pause()
     lines = text(hosts.app, "host").splitlines()
     assert lines[0].split() == ["connection", "LIVE"]
@@ -215,7 +216,7 @@ async def test_the_mouse_leads_to_the_list_and_from_there_to_a_host(three):
     await pilot.click("#header", offset=(10, 0))
     await pilot.pause()
     assert isinstance(hosts.app.screen, HostsScreen)
-    await pilot.double_click("#hosts", offset=(6, 3))
+    await pilot.double_click("#hosts", offset=(6, 2))
     await pilot.pause()
     assert hosts.app.host == "web2"
 
@@ -239,6 +240,36 @@ async def test_the_list_is_ordered_by_its_columns(three):
     _, pilot = three
     table = await sorted_hosts(pilot, "s", "s")
     assert table.shown_rows[0].host == "web2"
+
+
+async def listed(hosts, pilot) -> list[str]:
+    hosts.app.show_newest()
+    await pilot.pause()
+    return [row.host for row in hosts.app.screen.query_one(HostTable).shown_rows]
+
+
+async def test_the_worst_are_listed_first_and_a_row_moves_only_with_its_rank(three, clock):
+    hosts, pilot = three
+    await pilot.press("7")
+    assert await listed(hosts, pilot) == ["web2", "web1", "db1"]
+    hosts.of["db1"].loses("is away", clock.now)
+    await pilot.pause()
+    assert await listed(hosts, pilot) == ["web2", "db1", "web1"]
+    for second in range(3, 6):
+        clock.now = samples.NOW + second
+        hosts.send("web1", samples.docker_pool(0.5 + second / 100), at=clock.now)
+        hosts.send("web2", samples.docker_pool(0.97 + second / 1000), at=clock.now)
+        assert await listed(hosts, pilot) == ["web2", "db1", "web1"]
+        assert hosts.app.screen.query_one(HostTable).cursor_key == "web1"
+    hosts.send("db1", samples.lvm_pool(), at=clock.now)
+    await pilot.pause()
+    assert await listed(hosts, pilot) == ["web2", "web1", "db1"]
+
+
+async def test_an_alert_that_was_acknowledged_keeps_its_place_in_the_list(three):
+    hosts, pilot = three
+    await pilot.press("L", "A", "7")
+    assert (await listed(hosts, pilot))[0] == "web2"
 
 
 async def test_the_sign_of_the_order_is_seen_in_a_column_as_narrow_as_its_title(three):

@@ -14,7 +14,7 @@ from dmtui.tui.actions import Scope, bindings
 from dmtui.tui.look import stylesheet
 from dmtui.tui.paint import hosts
 from dmtui.tui.screens.base import DashboardScreen, boxed, titled
-from dmtui.tui.standing import Standing
+from dmtui.tui.standing import Standing, worst_first
 from dmtui.tui.state import DashboardState
 from dmtui.tui.widgets.line_table import Column, LineTable
 from dmtui.tui.widgets.panel import Panel
@@ -32,7 +32,7 @@ COLUMNS: tuple[Column[Standing], ...] = (
 
 
 class HostTable(LineTable[Standing]):
-    """The hosts in the order in which they were named."""
+    """The hosts, the worst first until they are ordered by a column."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -84,7 +84,7 @@ class HostsScreen(DashboardScreen):
     def show_body(self, state: DashboardState) -> None:
         """Show them; at first the cursor is on the one that is shown."""
         table = self.query_one(HostTable)
-        table.show_rows(state.hosts, state.look)
+        table.show_rows(worst_first(state.hosts), state.look)
         if not self._at_shown:
             self._at_shown = True
             table.move_to(next((row.host for row in state.hosts if row.shown), None))
