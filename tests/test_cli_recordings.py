@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from dmtui.machine.errors import DeviceBusyError
 from dmtui.monitor.discover import Discoverer
 from dmtui.monitor.recording import Recording
+from dmtui.monitor.secondhand import facts_of_recording
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +45,17 @@ def test_what_was_recorded_is_replayed_as_watch_would_have_printed_it(run, popul
     assert lines[0].split(" ", 1)[1] == watched.strip().split(" ", 1)[1]
 
 
+def test_what_the_machine_is_made_of_is_recorded_with_it(run, populated, file):
+    assert run(*populated, "record", file, "--count", 1)[0] == 0
+    with Recording.open(str(file)) as recording:
+        facts = facts_of_recording(recording)
+    assert facts.kind == "emulated"
+    assert facts.thin_pool_version
+    assert facts.python_version == platform.python_version()
+    assert [loop.device for loop in facts.loops] == ["/dev/loop0", "/dev/loop1"]
+    assert facts.problems == ()
+
+
 def test_a_file_that_is_there_is_written_over_with_force_only(run, populated, file):
     file.write_text("precious")
     status, _, err = run(*populated, "record", file, "--count", 1)
@@ -51,6 +64,20 @@ def test_a_file_that_is_there_is_written_over_with_force_only(run, populated, fi
     assert file.read_text() == "precious"
     assert run(*populated, "record", file, "--count", 1, "--force")[0] == 0
     assert run("replay", file, "--format", "text")[1].count("\n") == 1
+
+
+def test_a_machine_that_takes_longer_than_the_interval_is_recorded_all_the_same(run, populated, file, monkeypatch):
+    take, paused = Discoverer.take, []
+
+    def slowly(self):
+        time.sleep(0.15)
+        return take(self)
+
+    monkeypatch.setattr(Discoverer, "take", slowly)
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: (paused.append(seconds), sleep(seconds)))
+    assert run(*populated, "record", file, "--count", 4, "--interval", 0.1)[0] == 0
+    assert min(paused) >= 0
 
 
 def test_a_machine_that_cannot_be_read_costs_no_recording(run, populated, file, monkeypatch):
@@ -86,7 +113,7 @@ def test_however_it_ends_the_file_is_readable(run, populated, file, how):
     command = [sys.executable, "-m", "dmtui", *populated, "record", str(file), "--interval", "0.1"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not file.exists() or file.stat().st_size < 1500:
+    while not file.exists() or file.stat().st_size < 6000:
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.05)

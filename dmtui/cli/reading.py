@@ -72,7 +72,7 @@ def _made_app(session: Session, arguments: argparse.Namespace) -> DashboardApp:
         thresholds=session.settings.alerts,
         bell=session.settings.bell,
         keeper=Keeper(state_path(os.environ)),
-        ask_facts=partial(_ask_facts, session),
+        ask_facts=partial(ask_facts, session),
     )
 
 
@@ -158,8 +158,8 @@ def _open_engine(session: Session, *, recovering: bool, making: bool) -> Engine:
     )
 
 
-def _ask_facts(session: Session) -> MachineFacts:
-    """What the machine is made of, for the dashboard's screen of it."""
+def ask_facts(session: Session) -> MachineFacts:
+    """What the machine is made of, for the dashboard's screen of it and for recordings."""
     from dmtui.deviceset.options import parse_options  # noqa: PLC0415
     from dmtui.monitor.machinefacts import ask_machine  # noqa: PLC0415
 

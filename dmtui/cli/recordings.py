@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dmtui.cli.reading import check_count, need_terminal
+from dmtui.cli.reading import ask_facts, check_count, need_terminal
 from dmtui.cli.session import Session
 from dmtui.machine.errors import MachineError
 from dmtui.thinpool.errors import ExitStatus
@@ -35,7 +35,8 @@ def record(session: Session, arguments: argparse.Namespace) -> int:
     due = time.monotonic()
     # Before the file is touched: a machine that cannot be read must not cost an older recording.
     sample: Sample | None = discoverer.take()
-    recorder = Recorder(arguments.file, Header.of(sample, interval_seconds), force=arguments.force)
+    header = Header.of(sample, interval_seconds, ask_facts(session).to_json())
+    recorder = Recorder(arguments.file, header, force=arguments.force)
     with kept(recorder, arguments.file):
         while True:
             if sample is not None:
@@ -43,7 +44,7 @@ def record(session: Session, arguments: argparse.Namespace) -> int:
             if arguments.count is not None and recorder.count >= arguments.count:
                 break
             due = max(due + interval_seconds, time.monotonic())
-            time.sleep(due - time.monotonic())
+            time.sleep(max(0.0, due - time.monotonic()))  # a moment has gone by since it was looked at
             try:
                 sample = discoverer.take()
             except MachineError as error:
@@ -95,6 +96,7 @@ def _lines(recording: Recording) -> int:
 def _dashboard(session: Session, arguments: argparse.Namespace, recording: Recording) -> int:
     """The dashboard over a recording: it plays at the recorded pace and pauses at the end; nothing can be changed."""
     from dmtui.monitor.replay import Replay  # noqa: PLC0415
+    from dmtui.monitor.secondhand import facts_of_recording  # noqa: PLC0415
     from dmtui.tui.app import DashboardApp  # noqa: PLC0415
     from dmtui.tui.kept import Keeper, state_path  # noqa: PLC0415
 
@@ -114,6 +116,7 @@ def _dashboard(session: Session, arguments: argparse.Namespace, recording: Recor
         bell=session.settings.bell,
         keeper=Keeper(state_path(os.environ)),
         player=player,
+        ask_facts=lambda: facts_of_recording(recording),
     )
     app.run()
     return app.return_code or int(ExitStatus.DONE)

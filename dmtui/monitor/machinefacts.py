@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib import metadata
 from typing import Any, TypeVar, cast
 
@@ -83,15 +83,16 @@ class MachineFacts:
         thin_pool_version: of the target; None while its module is not loaded.
         graph_state: what the graph directory is to us, in words.
         problems: what could not be told, a line each.
+        notes: where they come from, if the machine cannot be asked: titles and what belongs to them.
     """
 
     asked_at: float
     kind: str
     description: str
-    why: str
-    dmtui_version: str
-    textual_version: str
-    python_version: str
+    why: str = ""
+    dmtui_version: str = ""
+    textual_version: str = ""
+    python_version: str = ""
     driver_version: str | None = None
     library_version: str | None = None
     thin_pool_version: str | None = None
@@ -102,6 +103,7 @@ class MachineFacts:
     graph_directory: str = ""
     graph_state: str = ""
     problems: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def missing(self) -> tuple[ProgramFact, ...]:
@@ -122,15 +124,40 @@ class MachineFacts:
         found = json.loads(line)
         if not isinstance(found, dict) or cast("dict[str, Any]", found).pop("format", None) != FORMAT:
             raise ValueError("not the facts of a machine, or of another format")
-        fields = cast("dict[str, Any]", found)
+        given = cast("dict[str, Any]", found)
         try:
-            fields["programs"] = tuple(ProgramFact(**each) for each in fields["programs"])
-            loops: list[dict[str, Any]] = [{**each, "holders": tuple(each["holders"])} for each in fields["loops"]]
-            fields["loops"] = tuple(LoopFact(**each) for each in loops)
-            fields["problems"] = tuple(fields["problems"])
-            return cls(**fields)
-        except (KeyError, TypeError) as error:
+            given["programs"] = tuple(_checked(ProgramFact(**each)) for each in given["programs"])
+            loops: list[dict[str, Any]] = [{**each, "holders": tuple(each["holders"])} for each in given["loops"]]
+            given["loops"] = tuple(_checked(LoopFact(**each)) for each in loops)
+            given["problems"] = tuple(given["problems"])
+            given["notes"] = tuple((str(title), str(text)) for title, text in given.get("notes", ()))
+            return _checked(cls(**given))
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not the facts of a machine: {error}") from None
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "float": (float, int),
+    "int": (int,),
+    "str": (str,),
+    "bool": (bool,),
+    "str | None": (str, type(None)),
+    "bool | None": (bool, type(None)),
+}
+
+
+def _checked(facts: Answer) -> Answer:
+    """The facts, if each field is of its kind: a file may be anybody's.
+
+    Raises:
+        TypeError: one is not.
+    """
+    for each in fields(cast("Any", facts)):
+        value = getattr(facts, each.name)
+        fits = isinstance(value, _KINDS.get(str(each.type), (tuple,)))
+        if not fits or (each.type == "tuple[str, ...]" and not all(isinstance(text, str) for text in value)):
+            raise TypeError(f"{each.name} cannot be {value!r}")
+    return facts
 
 
 class _Asking:

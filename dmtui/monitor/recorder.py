@@ -42,6 +42,7 @@ class Header:
         machine_description: a short text for the screen.
         began_at: when it began, seconds since the epoch.
         interval_seconds: between two samples, as it was asked for.
+        facts: what the machine is made of, as `MachineFacts` writes it; empty where it was not asked.
     """
 
     dmtui: str
@@ -49,11 +50,12 @@ class Header:
     machine_description: str
     began_at: float
     interval_seconds: float
+    facts: str = ""
 
     @classmethod
-    def of(cls, first: Sample, interval_seconds: float) -> Header:
+    def of(cls, first: Sample, interval_seconds: float, facts: str = "") -> Header:
         """The header of a recording that begins with that sample."""
-        return cls(__version__, first.machine, first.machine_description, first.taken_at, interval_seconds)
+        return cls(__version__, first.machine, first.machine_description, first.taken_at, interval_seconds, facts)
 
     def to_json(self) -> str:
         """The first line."""
@@ -65,6 +67,7 @@ class Header:
             "machine_description": self.machine_description,
             "began": datetime.fromtimestamp(self.began_at, UTC).isoformat(timespec="milliseconds"),
             "interval_seconds": self.interval_seconds,
+            **({"facts": json.loads(self.facts)} if self.facts else {}),
         }
         return json.dumps(fields)
 

@@ -191,7 +191,8 @@ def _header(path: str, line: bytes) -> Header:
         began_at = datetime.fromisoformat(str(given["began"])).timestamp()
         interval_seconds = float(cast("float", given["interval_seconds"]))
         dmtui, machine, description = (str(given[key]) for key in ("dmtui", "machine", "machine_description"))
-        return Header(dmtui, machine, description, began_at, interval_seconds)
+        facts = json.dumps(given["facts"]) if isinstance(given.get("facts"), dict) else ""
+        return Header(dmtui, machine, description, began_at, interval_seconds, facts)
     except (KeyError, TypeError, ValueError, OverflowError):
         raise RecordingError(path, "has a header that is not whole", "make another recording") from None
 

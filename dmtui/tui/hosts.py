@@ -102,7 +102,7 @@ class HostsApp(DashboardApp):
         open_source: OpenSource | None = None,
         **options: Any,  # noqa: ANN401 - the dashboard's
     ) -> None:
-        super().__init__(interval_seconds=None, read_only=True, ask_facts=self._refuse_facts, **options)
+        super().__init__(interval_seconds=None, read_only=True, ask_facts=self._known_facts, **options)
         self._feeds: list[Feed] = []
         self._told_at: list[float] = []
         opened = open_source or partial(self._feed, interval_seconds)
@@ -224,7 +224,7 @@ class HostsApp(DashboardApp):
         if watched is not self._shown:
             self._shown = watched
             self.stream, self.known = watched.stream, watched.known
-            self._inquiry = Inquiry(self._refuse_facts, self.post_message, self._clock)
+            self._inquiry = Inquiry(self._known_facts, self.post_message, self._clock)
         classes = "-ascii" if self._ascii else ""
         # Made anew: what a screen remembers of the host before is none of this one's.
         await go(self, Scope.OVERVIEW, classes)
@@ -250,9 +250,15 @@ class HostsApp(DashboardApp):
         self._feeds.append(feed)
         return feed
 
-    def _refuse_facts(self) -> MachineFacts:
-        shell = self._shown.standing(True).shell
-        raise DmtuiError(f"host {self.host}", "sends figures only", f"`{shell}` shows the rest")
+    def _known_facts(self) -> MachineFacts:
+        """What the samples of the shown host tell of its machine: nobody asks it for more."""
+        from dmtui.monitor.secondhand import facts_of_host  # noqa: PLC0415 - with the screen of the machine
+
+        shown = self._shown
+        shell, sample = shown.standing(True).shell, shown.known.sample
+        if sample is None:
+            raise DmtuiError(f"host {self.host}", "has sent nothing yet", f"`{shell}` shows what it knows")
+        return facts_of_host(self.host, shown.reach.typed("watch", "--format", "json"), shell, sample)
 
     def _say(self, text: str) -> None:
         title = f"{self.host} is only watched from here"

@@ -5,6 +5,7 @@ import pytest
 from dmtui.monitor.recorder import Header, Recorder
 from dmtui.monitor.recording import Recording
 from dmtui.monitor.replay import Replay
+from dmtui.monitor.secondhand import facts_of_recording
 from dmtui.tui.app import DashboardApp
 from dmtui.tui.freshness import Flow
 from dmtui.tui.lines import text_of
@@ -144,3 +145,24 @@ def test_a_step_leads_in_with_the_samples_before_it(recording):
     assert player.lead_to(sample) == ()
     player.seek(51)
     assert player.lead_to(player.take()) == ()
+
+
+async def test_the_screen_of_the_machine_tells_what_the_recording_knows(recording):
+    player = Replay(recording, lambda: 60.0)
+    app = DashboardApp(
+        player.take,
+        interval_seconds=60.0,
+        read_only=True,
+        clock=player.clock,
+        player=player,
+        ask_facts=lambda: facts_of_recording(recording),
+    )
+    async with app.run_test(size=(140, 40)) as pilot:
+        await until(pilot, lambda: at(app) == 0)
+        await pilot.press("6")
+        await until(pilot, lambda: "node7" in text(app, "machine-versions"))
+        lines = " ".join(text(app, "machine-versions").split())
+        assert "60 samples over 59 s, one every 1 s" in lines
+        assert "by dmtui 1" in lines
+        assert "/dev/loop0" in text(app, "machine-loops")
+        assert text(app, "machine-programs") == "not known"

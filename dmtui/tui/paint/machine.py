@@ -33,6 +33,8 @@ def machine_lines(view: MachineView, look: Look, width: int) -> list[Line]:
     facts = view.facts
     if facts is None:
         return _waiting(view, look, width)
+    if facts.notes:
+        return _second_hand(facts, look, width)
     rows: list[tuple[str, Line]] = [
         ("machine", (Span(printable(facts.description), "strong"),)),
         ("why this one", (Span(printable(facts.why) or "it was asked for by name (--machine)"),)),
@@ -51,11 +53,38 @@ def machine_lines(view: MachineView, look: Look, width: int) -> list[Line]:
     return lines
 
 
+def _second_hand(facts: MachineFacts, look: Look, width: int) -> list[Line]:
+    """What is known of a machine that cannot be asked: where it comes from, and what was told; the rest is left out."""
+    made = (("dmtui", facts.dmtui_version), ("Textual", facts.textual_version), ("Python", facts.python_version))
+    rows: list[tuple[str, Line]] = [
+        ("machine", (Span(printable(facts.description), "strong"), Span(f"  {facts.kind}", "muted"))),
+        *((title, (Span(printable(text)),)) for title, text in facts.notes),
+    ]
+    rows += [
+        (title, (Span(printable(text)),))
+        for title, text in (
+            ("device-mapper", facts.driver_version),
+            ("libdevmapper", facts.library_version),
+            ("thin-pool target", facts.thin_pool_version),
+            ("made with", "   ".join(f"{name} {version}" for name, version in made if version)),
+            ("graph directory", facts.graph_directory),
+            ("", facts.graph_state),
+        )
+        if text
+    ]
+    if facts.udev_sync is not None:
+        rows.append(("udev sync", _yes(facts.udev_sync, look, "nodes are made in step with udev")))
+    lines = [each for key, value in rows for each in _row(key, value, look, width)]
+    return [*lines, *(each for text in facts.problems for each in _told(text, look, width))]
+
+
 def programs_lines(view: MachineView, look: Look, width: int) -> list[Line]:
     """The programs; for those that are missing how to get them. In a compact screen only these."""
     facts = view.facts
     if facts is None:
         return [()]
+    if not facts.programs:
+        return [(Span("not known", "muted"),)]
     lines: list[Line] = []
     present = [program for program in facts.programs if program.present]
     if look.density is Density.COMPACT:
@@ -119,13 +148,18 @@ def _loop(loop: LoopFact, look: Look, width: int) -> list[Line]:
 
 def _waiting(view: MachineView, look: Look, width: int) -> list[Line]:
     if view.error:
-        sign = _warn(look)
-        parts = textwrap.wrap(printable(view.error), max(20, width - len(sign.text)), break_on_hyphens=False)
-        gap = Span(" " * len(sign.text))
-        return [(gap if number else sign, Span(part, "warn")) for number, part in enumerate(parts)]
+        return _told(view.error, look, width)
     if view.silent_seconds >= 1:
         return [(_warn(look), Span(f"no answer for {age(view.silent_seconds)}", "warn"))]
     return [(Span("asking the machine ...", "muted"),)]
+
+
+def _told(text: str, look: Look, width: int) -> list[Line]:
+    """What is wrong, behind its sign."""
+    sign = _warn(look)
+    parts = textwrap.wrap(printable(text), max(20, width - len(sign.text)), break_on_hyphens=False)
+    gap = Span(" " * len(sign.text))
+    return [(gap if number else sign, Span(part, "warn")) for number, part in enumerate(parts)]
 
 
 def _row(key: str, value: Line, look: Look, width: int) -> list[Line]:
