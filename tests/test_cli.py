@@ -217,10 +217,10 @@ def test_emulator_status_names_what_it_holds(run, populated):
         (["emulator", "write", "web", "--offset", "x", "--length", "1"], 2),
         (["emulator", "write", "nobody", "--offset", "0", "--length", "1"], 3),
         (["emulator", "host-space", "-5"], 2),
-        (["emulator", "no-space-timeout", "-5"], 1),
+        (["emulator", "no-space-timeout", "-5"], 2),
         (["emulator", "clock", "step"], 2),
         (["emulator", "clock", "run", "5"], 2),
-        (["emulator", "clock", "step", "-5"], 1),
+        (["emulator", "clock", "step", "-5"], 2),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_the_right_status(run, populated, words, status):

@@ -5,13 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dmtui.cli.session import Session
-from dmtui.machine.errors import TimedOutError, machine_error
+from dmtui.machine.errors import (
+    DeviceMissingError,
+    InvalidError,
+    MachineError,
+    NoSpaceError,
+    TimedOutError,
+    machine_error,
+)
 from dmtui.thinpool.errors import BadUsageError, DmtuiError, ExitStatus
 from dmtui.thinpool.sizes import SizeStyle, format_size, parse_size
+from dmtui.thinpool.units import SECTOR_BYTES
 
 if TYPE_CHECKING:
     from dmtui.machine.emulated import EmulatedMachine
@@ -38,16 +47,23 @@ def changed(session: Session) -> EmulatedMachine:
 
 
 def device_name(session: Session, machine: EmulatedMachine, name: str) -> str:
-    """The device-mapper name for a name that may be the one within the graph directory."""
+    """The device-mapper name for a name that may be the one within the graph directory.
+
+    Raises:
+        DeviceMissingError: no such device is active.
+    """
     from dmtui.deviceset.graph import open_graph  # noqa: PLC0415
 
-    if name in {entry.name for entry in machine.device_mapper.list_devices()}:
+    active = {entry.name for entry in machine.device_mapper.list_devices()}
+    if name in active:
         return name
     graph = session.settings.graph or str(session.emulated_directory.absolute() / "devicemapper")
-    try:
-        return open_graph(machine.files, graph).prefix.device_name("" if name == "base" else name)
-    except DmtuiError:
-        return name
+    with suppress(DmtuiError):
+        full = open_graph(machine.files, graph).prefix.device_name("" if name == "base" else name)
+        if full in active:
+            return full
+    step = "`dmtui emulator status` lists what is active, `dmtui device activate` adds one that is recorded"
+    raise DeviceMissingError(f"device {name}", "is not active, or there is none of that name", step)
 
 
 def no_verb(session: Session, arguments: argparse.Namespace) -> int:
@@ -59,7 +75,8 @@ def read(session: Session, arguments: argparse.Namespace) -> int:
     """Read from an active device, and print how much there was: of content nothing is kept."""
     machine = emulated(session)
     name = device_name(session, machine, arguments.name)
-    offset_bytes, length_bytes = parse_size(arguments.offset), parse_size(arguments.length)
+    offset_bytes, length_bytes = _range(arguments)
+    _refuse_pool(machine, name)
     got = machine.read(name, offset_bytes=offset_bytes, length_bytes=length_bytes)
     print(f"{format_size(got, SizeStyle.SPACED)} read")
     return int(ExitStatus.DONE)
@@ -80,8 +97,12 @@ def _submit(session: Session, arguments: argparse.Namespace, kind: str) -> int:
         raise BadUsageError("option --wait", f"does not take {arguments.wait:g}", "it takes a number of seconds from 0")
     machine = changed(session)
     name = device_name(session, machine, arguments.name)
-    asked = parse_size(arguments.offset), parse_size(arguments.length)
-    held = machine.queue.submit(name, kind, asked)
+    asked = _range(arguments)
+    _refuse_pool(machine, name)
+    try:
+        held = machine.queue.submit(name, kind, asked)
+    except (NoSpaceError, InvalidError) as error:
+        raise (_past_the_end(machine, name, kind, asked) or error) from None
     if held is None:
         return int(ExitStatus.DONE)
     number, why = held
@@ -95,6 +116,45 @@ def _submit(session: Session, arguments: argparse.Namespace, kind: str) -> int:
     if error:
         raise machine_error(error, f"device {name}", f"its {kind} number {number}, which waited,")
     return int(ExitStatus.DONE)
+
+
+def _range(arguments: argparse.Namespace) -> tuple[int, int]:
+    """Offset and length in bytes.
+
+    Raises:
+        BadUsageError: there is nothing between them.
+    """
+    offset_bytes, length_bytes = parse_size(arguments.offset), parse_size(arguments.length)
+    if not length_bytes:
+        raise BadUsageError("option --length", f"does not take {arguments.length}", "it takes a size, such as 10M")
+    return offset_bytes, length_bytes
+
+
+def _refuse_pool(machine: EmulatedMachine, name: str) -> None:
+    """Refuse a pool, which has no content of its own.
+
+    Raises:
+        BadUsageError: it is one.
+    """
+    if any(target.type == "thin-pool" for target in machine.device_mapper.table(name).targets):
+        raise BadUsageError(f"device {name}", "is a pool, which has no content of its own", "name a thin device of it")
+
+
+def _past_the_end(machine: EmulatedMachine, name: str, kind: str, asked: tuple[int, int]) -> MachineError | None:
+    """What is to be said where it ends behind the device; None where it does not."""
+    targets = machine.device_mapper.table(name).targets
+    size_bytes = sum(target.length_sectors for target in targets) * SECTOR_BYTES
+    end_bytes = sum(asked)
+    if end_bytes <= size_bytes:
+        return None
+    size, end = (format_size(each, SizeStyle.SPACED) for each in (size_bytes, end_bytes))
+    done = (
+        "only what lies before its end can be written"
+        if kind == "write" and asked[0] < size_bytes
+        else "nothing was done"
+    )
+    happened = f"has {size} ({size_bytes} bytes), and the {kind} would end at {end} ({end_bytes}); {done}"
+    return InvalidError(f"device {name}", happened, f"let --offset and --length together be {size_bytes} at most")
 
 
 def host_space(session: Session, arguments: argparse.Namespace) -> int:
@@ -120,6 +180,8 @@ def clock(session: Session, arguments: argparse.Namespace) -> int:
     """Print what the emulated machine's clock shows, or set it."""
     if (arguments.seconds is not None) != (arguments.act == "step"):
         raise BadUsageError("dmtui emulator clock", "takes SECONDS with `step` only", "`clock step 60`, for one")
+    if arguments.seconds is not None and not arguments.seconds >= 0:
+        raise BadUsageError("argument SECONDS", f"does not take {arguments.seconds:g}", "time only goes forward")
     if arguments.act == "show":
         read = emulated(session).clock.read()
         moment = datetime.fromtimestamp(read.seconds, UTC).isoformat(" ", "milliseconds")
@@ -139,6 +201,8 @@ def no_space_timeout(session: Session, arguments: argparse.Namespace) -> int:
     """Print how long writers of a full pool wait, or set it."""
     if arguments.seconds is None:
         print(emulated(session).clock.no_space_timeout_seconds())
+    elif arguments.seconds < 0:
+        raise BadUsageError("argument SECONDS", f"does not take {arguments.seconds}", "0 lets them wait for ever")
     else:
         changed(session).clock.set_no_space_timeout(arguments.seconds)
     return int(ExitStatus.DONE)
