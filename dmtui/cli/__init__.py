@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import cast
 
 from dmtui.cli.parser import build_parser
 from dmtui.cli.session import Session
-from dmtui.thinpool.errors import DmtuiError, ExitStatus
+from dmtui.thinpool.errors import DmtuiError, ExitStatus, NotPermittedError
+
+
+def as_root(error: DmtuiError, words: Sequence[str]) -> DmtuiError:
+    """The error, its advice to run as root spelled out for whoever is not: the line to type, quoted for a shell."""
+    if not isinstance(error, NotPermittedError) or "run as root" not in error.next_step or os.geteuid() == 0:
+        return error
+    # By its path: where sudo looks for programs there mostly is none of ours.
+    module = Path(sys.argv[0]).name == "__main__.py"
+    program = [sys.executable, "-m", "dmtui"] if module else [str(Path(sys.argv[0]).absolute())]
+    typed = shlex.join(["sudo", *program, *words])
+    step = error.next_step.replace("run as root", f"run it as root: `{typed}`", 1)
+    return NotPermittedError(error.subject, error.happened, step)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -31,8 +45,8 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except DmtuiError as error:
         # Where a word of the command line is the object, its name begins with ours already.
-        named = str(error).startswith(("dmtui ", "dmtui:"))
-        print(error if named else f"dmtui: {error}", file=sys.stderr)
+        told = str(as_root(error, words or ()))
+        print(told if told.startswith(("dmtui ", "dmtui:")) else f"dmtui: {told}", file=sys.stderr)
         return int(error.exit_status)
     except BrokenPipeError:
         # Whoever read us has gone: what is still buffered must not raise again at exit.

@@ -79,12 +79,21 @@ def _of_its_dmtui(reach: Reach, status: int | None, last: str, said: str) -> Rem
         exit_status = ExitStatus.BAD_USAGE
     elif status == ExitStatus.NOT_PERMITTED:
         happened = f"its dmtui is not permitted: {last or 'exit status 4'}"
-        step = "take --remote-command 'sudo -n dmtui', or watch it as root (root@NAME)"
+        step = (
+            f"watch it as root (--host {_as_root(host)}), or take --remote-command 'sudo -n dmtui' and let sudoers "
+            "there have `USER ALL=(root) NOPASSWD: /PATH/dmtui --machine=kernel watch *`"
+        )
         exit_status = ExitStatus.NOT_PERMITTED
     else:
         how = "the connection is gone" if status is None else f"its dmtui has ended (exit status {status})"
         return RemoteError(host, f"{how}: {last}" if last else how)
     return RemoteError(host, happened, step, lasting=True, exit_status=exit_status)
+
+
+def _as_root(host: str) -> str:
+    """The same host, reached as root."""
+    scheme, _, rest = host.rpartition("ssh://")
+    return f"{'ssh://' if scheme or host.startswith('ssh://') else ''}root@{rest.rpartition('@')[2]}"
 
 
 def cut(text: str) -> str:

@@ -32,6 +32,16 @@ def test_why(status, said, exit_status, lasting, happened, step):
     assert (error.exit_status, error.lasting) == (exit_status, lasting)
 
 
+@pytest.mark.parametrize(
+    ("host", "as_root"),
+    [("web1", "root@web1"), ("alice@web1", "root@web1"), ("ssh://alice@web1:2222", "ssh://root@web1:2222")],
+)
+def test_a_host_that_needs_root_says_both_ways_there(host, as_root):
+    error = ended(Reach(host), 4, "dmtui: device-mapper: is for root only; run as root")
+    assert f"(--host {as_root})" in error.next_step
+    assert "NOPASSWD: /PATH/dmtui --machine=kernel watch *" in error.next_step
+
+
 def test_what_the_machine_says_moves_no_cursor_and_has_an_end():
     error = ended(Reach("web1"), 1, "\x1b[2J\x1b]0;owned\x07 " + "x" * 100_000)
     assert str(error).isprintable()
