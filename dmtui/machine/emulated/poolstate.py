@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from dmtui.thinpool.values import frozen
 
 
 class Mode(Enum):
@@ -80,70 +85,64 @@ def metadata_mark_blocks(total_blocks: int) -> int:
     return min(1024, total_blocks // 4)
 
 
+_Value = TypeVar("_Value")
+
+
+def _same(value: _Value) -> _Value:
+    return value
+
+
+def _mapped_by_thin(text: str) -> dict[int, int]:
+    return {int(thin_id): mapped for thin_id, mapped in json.loads(text).items()}
+
+
+@frozen
+class _Column:
+    """Where the store keeps an attribute of `PoolState`.
+
+    Attributes:
+        attribute: its name.
+        name: of the column of ``pools``.
+        read: gives the attribute for what is in the column.
+        write: gives what is put there for the attribute.
+    """
+
+    attribute: str
+    name: str
+    read: Callable[[Any], Any] = _same
+    write: Callable[[Any], Any] = _same
+
+
+_COLUMNS = (
+    _Column("mode", "mode", Mode.__getitem__, attrgetter("name")),
+    _Column("error_if_no_space", "error_if_no_space", bool),
+    _Column("requested_error_if_no_space", "requested", "error".__eq__, lambda error: "error" if error else "queue"),
+    _Column("low_water_triggered", "low_water_triggered", bool),
+    _Column("low_water_blocks", "low_water_blocks", int, str),  # text: beyond what SQLite has as a number
+    _Column("metadata_mark_blocks", "metadata_mark"),
+    _Column("metadata_seen_free", "metadata_seen_free"),
+    _Column("discard", "discard"),
+    _Column("wait_until", "wait_until"),
+    _Column("in_service", "in_service", bool),
+    _Column("open", "open", bool),
+    _Column("ticking", "ticking", bool),
+    _Column("committed_at", "committed_at"),
+    _Column("lost", "lost", _mapped_by_thin, json.dumps),
+)
+_NAMES = ", ".join(column.name for column in _COLUMNS)
+_LOAD = f"SELECT {_NAMES} FROM pools WHERE metadata_id = ?"  # noqa: S608 - our own names
+_SAVE = f"INSERT OR REPLACE INTO pools (metadata_id, minor, {_NAMES}) VALUES (?, ?{', ?' * len(_COLUMNS)})"  # noqa: S608
+
+
 def load_state(connection: sqlite3.Connection, metadata_id: int) -> PoolState | None:
     """The pool object over a metadata device, None while no table holds it."""
-    row = connection.execute(
-        "SELECT mode, error_if_no_space, requested, low_water_triggered, low_water_blocks,"
-        " metadata_mark, metadata_seen_free, discard, wait_until, in_service, open, ticking, committed_at, lost"
-        " FROM pools WHERE metadata_id = ?",
-        (metadata_id,),
-    ).fetchone()
+    row = connection.execute(_LOAD, (metadata_id,)).fetchone()
     if row is None:
         return None
-    (
-        mode,
-        error,
-        requested,
-        triggered,
-        low_water,
-        mark,
-        seen,
-        discard,
-        wait_until,
-        in_service,
-        is_open,
-        ticking,
-        at,
-        lost,
-    ) = row
-    return PoolState(
-        Mode[mode],
-        bool(error),
-        requested == "error",
-        bool(triggered),
-        int(low_water),
-        mark,
-        seen,
-        discard,
-        wait_until,
-        bool(in_service),
-        bool(is_open),
-        bool(ticking),
-        at,
-        {int(thin_id): mapped for thin_id, mapped in json.loads(lost).items()},
-    )
+    return PoolState(**{column.attribute: column.read(value) for column, value in zip(_COLUMNS, row, strict=True)})
 
 
 def save_state(connection: sqlite3.Connection, metadata_id: int, minor: int, state: PoolState) -> None:
     """Keep the pool object."""
-    connection.execute(
-        "INSERT OR REPLACE INTO pools VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            metadata_id,
-            minor,
-            state.mode.name,
-            state.error_if_no_space,
-            state.low_water_triggered,
-            str(state.low_water_blocks),
-            state.discard,
-            "error" if state.requested_error_if_no_space else "queue",
-            state.metadata_mark_blocks,
-            state.metadata_seen_free,
-            json.dumps(state.lost),
-            state.wait_until,
-            state.in_service,
-            state.open,
-            state.ticking,
-            state.committed_at,
-        ),
-    )
+    plain = [column.write(getattr(state, column.attribute)) for column in _COLUMNS]
+    connection.execute(_SAVE, (metadata_id, minor, *plain))
