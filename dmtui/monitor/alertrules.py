@@ -18,6 +18,7 @@ from dmtui.thinpool.values import frozen
 
 CALM_SECONDS = 120.0
 """A forecast must have kept quiet for so long before its alert ends: a trend comes and goes with every burst."""
+_ABOVE = " above the reserve"
 _FAR_SECONDS = 2 * 365 * 86400.0
 
 
@@ -43,6 +44,11 @@ class Rule(Enum):
             return "%"
         return "h" if self in (Rule.DATA_END, Rule.METADATA_END, Rule.HOST_END) else ""
 
+    @property
+    def rank(self) -> int:
+        """Its place among rules that are as bad: what the kernel says, then how full it is, then what may come."""
+        return ("", "%", "h").index(self.unit)
+
 
 @frozen
 class Figure:
@@ -52,6 +58,7 @@ class Figure:
         value: as it is shown, in the rule's unit; None when there is nothing to show.
         height: as the ladder takes it.
         calm_seconds: how long a milder severity must last before it holds.
+        brief: the text in few words; empty where it is short.
     """
 
     rule: Rule
@@ -60,6 +67,7 @@ class Figure:
     ladder: Ladder
     text: str
     calm_seconds: float = 0.0
+    brief: str = ""
 
 
 @frozen
@@ -69,6 +77,7 @@ class Fact:
     Attributes:
         polls: how many polls in a row it must hold.
         word: what tells it from another fact of the same rule.
+        brief: the text in few words; empty where it is short.
     """
 
     rule: Rule
@@ -76,6 +85,7 @@ class Fact:
     text: str
     word: str = ""
     polls: int = 1
+    brief: str = ""
 
 
 def read(pool: Pool, forecast: PoolForecast | None, thresholds: Thresholds) -> Iterator[Figure | Fact]:
@@ -88,7 +98,8 @@ def read(pool: Pool, forecast: PoolForecast | None, thresholds: Thresholds) -> I
         fraction = measure(pool, quantity).fraction
         if fraction is not None:
             ladder = Ladder.of_percent(steps, hysteresis)
-            yield Figure(rule, 100 * fraction, 100 * fraction, ladder, _space_text(pool, quantity))
+            text = _space_text(pool, quantity)
+            yield Figure(rule, 100 * fraction, 100 * fraction, ladder, text, brief=text.replace(_ABOVE, ""))
     ends = Ladder.of_hours(thresholds.hours_to_full)
     if forecast is not None:
         for rule, of_quantity in (
@@ -115,8 +126,12 @@ def _end(rule: Rule, forecast: Forecast, ladder: Ladder) -> Figure:
         Rule.METADATA_END: "the metadata space is full",
         Rule.HOST_END: "the file system under the loop file is full",
     }[rule]
+    short = what.replace("the data space is", "data").replace("the metadata space is", "metadata")
+    short = short.replace("the file system under the loop file is", "host fs")
+    if worst.likely_seconds < 1:
+        return Figure(rule, hours, -hours, ladder, what, CALM_SECONDS, short)
     text = f"{what} in {likely}{span} if the last {worst.window.label} go on"
-    return Figure(rule, hours, -hours, ladder, text, CALM_SECONDS)
+    return Figure(rule, hours, -hours, ladder, text, CALM_SECONDS, f"{short} in {likely}{span}")
 
 
 def _debt(pool: Pool, ladder: Ladder) -> Iterator[Figure]:
@@ -131,17 +146,20 @@ def _debt(pool: Pool, ladder: Ladder) -> Iterator[Figure]:
             f"its file system has {format_size(worst.free_bytes)} free"
         )
         missing = 100 * worst.missing_fraction
-        yield Figure(Rule.HOST_DEBT, max(0.0, missing), missing, ladder, text)
+        brief = f"host has {format_size(worst.free_bytes)} for {format_size(worst.owed_bytes)}"
+        yield Figure(Rule.HOST_DEBT, max(0.0, missing), missing, ladder, text, brief=brief)
 
 
 def _facts(pool: Pool) -> Iterator[Fact]:
     if pool.mode is not None:
         usual = pool.mode == PoolMode.READ_WRITE.value
         severity = Severity.INFO if usual else Severity.CRIT
-        yield Fact(Rule.MODE, severity, _mode_text(pool), word=f"{pool.mode} {pool.no_space_policy}")
+        word = f"{pool.mode} {pool.no_space_policy}"
+        yield Fact(Rule.MODE, severity, _mode_text(pool), word, brief=_brief_mode(pool))
     if pool.needs_check is not None:
         severity = Severity.CRIT if pool.needs_check else Severity.INFO
-        yield Fact(Rule.NEEDS_CHECK, severity, "the metadata must be checked before the pool is writable again")
+        due = "the metadata must be checked"
+        yield Fact(Rule.NEEDS_CHECK, severity, f"{due} before the pool is writable again", brief=due)
     for rule, what, backing in (
         (Rule.DATA_FILE, "data", pool.data_backing),
         (Rule.METADATA_FILE, "metadata", pool.metadata_backing),
@@ -163,23 +181,34 @@ def _mode_text(pool: Pool) -> str:
     }.get(pool.mode or "", f"the pool's mode is {pool.mode}")
 
 
+def _brief_mode(pool: Pool) -> str:
+    waits = pool.no_space_policy == NoSpacePolicy.QUEUE.value
+    return {
+        PoolMode.OUT_OF_DATA_SPACE.value: f"no free data block: writes {'wait' if waits else 'fail'}",
+        PoolMode.READ_ONLY.value: "read-only: new blocks are refused",
+        PoolMode.FAIL.value: "failed: all its I/O fails",
+    }.get(pool.mode or "", "")
+
+
 def _file(rule: Rule, what: str, backing: Backing) -> Fact:
     path = backing.loop_file
     if backing.loop_file_deleted:
         text = f"the {what} file {path} was deleted: it lives only while {backing.device} holds it"
-        return Fact(rule, Severity.CRIT, text, "deleted")
+        return Fact(rule, Severity.CRIT, text, "deleted", brief=f"the {what} file was deleted")
     if backing.loop_file_missing:
-        return Fact(rule, Severity.WARN, f"the {what} file of {backing.device} is not found at {path}", "missing")
+        text = f"the {what} file of {backing.device} is not found at {path}"
+        return Fact(rule, Severity.WARN, text, "missing", brief=f"the {what} file is not found")
     if backing.loop_file_also_on:
         others = ", ".join(backing.loop_file_also_on)
-        return Fact(rule, Severity.WARN, f"the {what} file {path} is attached twice: also as {others}", others)
+        text = f"the {what} file {path} is attached twice: also as {others}"
+        return Fact(rule, Severity.WARN, text, others, brief=f"the {what} file is attached twice")
     return Fact(rule, Severity.INFO, f"the {what} file is as it should be")
 
 
 def _space_text(pool: Pool, quantity: Quantity) -> str:
     now = measure(pool, quantity)
     used, total = now.value_bytes or 0, now.total_bytes or 0
-    what = "data" if quantity is Quantity.DATA_USED else "metadata above the reserve"
+    what = "data" if quantity is Quantity.DATA_USED else f"metadata{_ABOVE}"
     # Cut, not rounded: only what is full is said to be at 100 %.
     percent = int(1000 * used / total) / 10
     return f"{what} at {percent:.1f} %, {format_size(max(0, total - used))} free"

@@ -11,7 +11,8 @@ from enum import Enum
 
 from dmtui.monitor.alertrules import Fact, Figure, Rule, read
 from dmtui.monitor.forecast import PoolForecast
-from dmtui.monitor.sample import Sample
+from dmtui.monitor.nextsteps import NextStep, next_step
+from dmtui.monitor.sample import Pool, Sample
 from dmtui.monitor.severity import Severity
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.values import frozen
@@ -41,6 +42,8 @@ class Alert:
         mean: the mean so far.
         acknowledged: the operator has seen it; it is unseen again when it gets worse.
         word: tells facts of one rule apart.
+        next_step: what to do about it; None where that is not known.
+        brief: the text in few words; empty where it is short.
     """
 
     rule: Rule
@@ -56,6 +59,8 @@ class Alert:
     mean: float | None = None
     acknowledged: bool = False
     word: str = ""
+    next_step: NextStep | None = None
+    brief: str = ""
 
     @property
     def key(self) -> Key:
@@ -87,11 +92,13 @@ class Change:
         kind: what became of it.
         at: when, seconds since the epoch.
         alert: the alert as it is now; as it was last when it ended.
+        found: it did not begin now: it was so when the machine was first looked at.
     """
 
     kind: ChangeKind
     at: float
     alert: Alert
+    found: bool = False
 
 
 @frozen
@@ -114,12 +121,14 @@ class AlertState:
 
     _tracks: Mapping[Key, _Track] = field(default_factory=dict[Key, _Track])
     _absent: Mapping[str, int] = field(default_factory=dict[str, int])
+    _first_at: float | None = None
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """The alerts that are on, worst first, of one severity the longest first."""
-        on = (track.alert for track in self._tracks.values() if track.alert)
-        return tuple(sorted(on, key=lambda alert: (-alert.severity, alert.began_at, alert.pool, alert.rule.value)))
+        """The alerts that are on, worst first, of one severity by the rank of their rules, then the longest first."""
+        on = [track.alert for track in self._tracks.values() if track.alert]
+        on.sort(key=lambda each: (-each.severity, each.rule.rank, each.began_at, each.pool, each.rule.value))
+        return tuple(on)
 
     def of(self, pool: str) -> tuple[Alert, ...]:
         """The alerts of one pool, worst first."""
@@ -142,12 +151,16 @@ class AlertState:
         """
         limits = thresholds or Thresholds()
         tracks, changes = dict(self._tracks), list[Change]()
+        first_at = sample.taken_at if self._first_at is None else self._first_at
         for pool in sample.pools:
             for reading in read(pool, forecasts.get(pool.name), limits):
                 key = (pool.name, reading.rule)
-                tracks[key], change = _advanced(tracks.get(key, _Track()), pool.name, reading, sample, limits.polls)
+                before = tracks.get(key, _Track())
+                tracks[key], change = _advanced(before, pool, reading, sample, limits.polls)
                 if change is not None:
-                    changes.append(change)
+                    held_since = sample.taken_at if before.pending is None else before.pending_since
+                    found = change.kind is ChangeKind.BEGAN and held_since <= first_at
+                    changes.append(replace(change, found=found))
         absent = {
             name: self._absent.get(name, 0) + 1
             for name in {name for name, _ in tracks}
@@ -158,7 +171,7 @@ class AlertState:
             if gone is not None:
                 changes.append(Change(ChangeKind.ENDED, sample.taken_at, replace(gone, text="the pool is gone")))
         at_work = {key: track for key, track in tracks.items() if track != _Track()}
-        return AlertState(at_work, absent), tuple(changes)
+        return AlertState(at_work, absent, first_at), tuple(changes)
 
     def acknowledge(self, key: Key, at: float) -> tuple[AlertState, tuple[Change, ...]]:
         """Note that the operator has seen an alert; one that has ended or was seen before changes nothing."""
@@ -167,11 +180,11 @@ class AlertState:
             return self, ()
         seen = replace(track.alert, acknowledged=True)
         tracks = {**self._tracks, key: replace(track, alert=seen)}
-        return AlertState(tracks, self._absent), (Change(ChangeKind.ACKNOWLEDGED, at, seen),)
+        return AlertState(tracks, self._absent, self._first_at), (Change(ChangeKind.ACKNOWLEDGED, at, seen),)
 
 
 def _advanced(
-    track: _Track, pool: str, reading: Figure | Fact, sample: Sample, polls: int
+    track: _Track, pool: Pool, reading: Figure | Fact, sample: Sample, polls: int
 ) -> tuple[_Track, Change | None]:
     """A track after one more reading, and what has changed."""
     at, before = sample.taken_at, track.alert
@@ -207,13 +220,24 @@ def _settled(track: _Track, wanted: Severity, at: float, polls: int, calm_second
     return takes_over, _Track(track.alert, wanted, at, 1)
 
 
-def _alert(before: Alert | None, pool: str, reading: Figure | Fact, severity: Severity, at: float) -> Alert:
+def _alert(before: Alert | None, pool: Pool, reading: Figure | Fact, severity: Severity, at: float) -> Alert:
     value = reading.value if isinstance(reading, Figure) else None
     word = "" if isinstance(reading, Figure) else reading.word
+    step = next_step(reading.rule, pool)
     if before is None:
-        return Alert(reading.rule, pool, severity, reading.text, at, at, 1, value, value, value, value, word=word)
+        figures = (value, value, value, value)
+        made = Alert(reading.rule, pool.name, severity, reading.text, at, at, 1, *figures, word=word, next_step=step)
+        return replace(made, brief=reading.brief)
     after = replace(
-        before, severity=severity, text=reading.text, last_at=at, count=before.count + 1, value=value, word=word
+        before,
+        severity=severity,
+        text=reading.text,
+        last_at=at,
+        count=before.count + 1,
+        value=value,
+        word=word,
+        next_step=step,
+        brief=reading.brief,
     )
     if value is None:
         return after

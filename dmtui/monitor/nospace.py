@@ -55,6 +55,17 @@ class Wait:
         span = f"{most}" if round(least) == most else f"{round(least)} to {most}"
         return f"writes fail in about {span} s (estimate)"
 
+    def brief(self, now: float) -> str:
+        """The countdown in the fewest words: the figures are what counts."""
+        most, least = round(self.most_seconds(now)), self.least_seconds(now)
+        if not self.timeout_seconds:
+            return "writes wait for space"
+        if most == 0:
+            return "writes should be failing"
+        if least is None:
+            return f"writes fail within {most} s"
+        return f"writes fail in {most if round(least) == most else f'{round(least)} to {most}'} s"
+
     def _left(self, since: float, now: float) -> float:
         return min(self.timeout_seconds, max(0.0, since + self.timeout_seconds - now))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dmtui.monitor.nextsteps import graph_of
 from dmtui.monitor.sample import Pool, ThinDevice
 
 _COMMANDS: Mapping[str, Mapping[str, str]] = {
@@ -54,7 +55,6 @@ _COMMANDS: Mapping[str, Mapping[str, str]] = {
     } | {"device_create": "dmtui --graph {graph} device create NAME --parent {device}"},
 }  # fmt: skip
 _TITLES = {"docker": "Docker", "containerd": "containerd", "lvm": "LVM", "dmtui": "another graph directory"}
-_DATA = "/devicemapper/data"
 
 
 def refusal(action_id: str, pool: Pool, device: ThinDevice | None) -> str:
@@ -74,9 +74,3 @@ def owners_command(action_id: str, pool: Pool, device: ThinDevice | None) -> str
         device=device.display_name if device else "VG/LV" if pool.owner == "lvm" else "NAME",
         graph=graph_of(pool) or "DIR",
     )
-
-
-def graph_of(pool: Pool) -> str:
-    """The graph directory that a pool on loop files is of; empty where that cannot be told."""
-    path = pool.data_backing.loop_file or ""
-    return path.removesuffix(_DATA) if path.endswith(_DATA) else ""

@@ -294,3 +294,37 @@ def test_the_same_samples_give_the_same_alerts_and_every_alert_begins_before_it_
 )
 def test_durations_have_one_or_two_units(seconds, words):
     assert duration(seconds) == words
+
+
+class TestTheFirstLook:
+    """What was so already when the machine was first looked at did not begin then."""
+
+    @staticmethod
+    def found(*pools):
+        """The rules of the changes that were found so, and of those that were not."""
+        state, told = AlertState(), {True: [], False: []}
+        for number, pool in enumerate(pools):
+            state, changes = state.step(made.sample(*([pool] if pool else []), at=NOW + number), {})
+            for change in changes:
+                told[change.found].append((number, change.alert.rule, change.kind))
+        return told[True], told[False]
+
+    def test_what_is_on_from_the_first_poll_is_found(self):
+        found, began = self.found(*[made.pool(0.95)] * 3)
+        assert (found, began) == ([(1, Rule.DATA, ChangeKind.BEGAN)], [])
+
+    def test_a_fact_of_the_first_poll_is_found(self):
+        found, began = self.found(*[made.pool(mode="Fail")] * 2)
+        assert (found, began) == ([(0, Rule.MODE, ChangeKind.BEGAN)], [])
+
+    def test_what_comes_later_begins(self):
+        found, began = self.found(made.pool(0.5), *[made.pool(0.95)] * 3)
+        assert (found, began) == ([], [(2, Rule.DATA, ChangeKind.BEGAN)])
+
+    def test_what_was_found_and_gets_worse_is_a_change(self):
+        found, began = self.found(*[made.pool(0.87)] * 2, *[made.pool(0.95)] * 2)
+        assert (found, began) == ([(1, Rule.DATA, ChangeKind.BEGAN)], [(3, Rule.DATA, ChangeKind.WORSE)])
+
+    def test_a_pool_that_appears_while_one_watches_is_not_found(self):
+        found, began = self.found(None, made.pool(mode="Fail"))
+        assert (found, began) == ([], [(1, Rule.MODE, ChangeKind.BEGAN)])
