@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from textual.app import App
+from textual.notifications import Notify
 
 from dmtui.monitor.alerts import Alert, AlertState, Change, ChangeKind
 from dmtui.monitor.sample import Pool
@@ -15,9 +18,10 @@ from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.text import printable
 from dmtui.tui.figures import Level, pool_level
 from dmtui.tui.glyphs import Glyphs
+from dmtui.tui.toasts import AlertNote
 
-MOST_TOASTS = 3
-"""Of more changes at once the worst are told, and how many there are."""
+_QUIET_SECONDS = 10.0
+"""What rings so soon after the bell has rung does not ring again: it has called already."""
 _SAVE_TITLE, _RESTORE_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
@@ -29,6 +33,13 @@ class Toast(NamedTuple):
     severity: Literal["information", "warning", "error"]
 
 
+class News(NamedTuple):
+    """A change, and the host whose it is; empty where that is the one that is shown."""
+
+    change: Change
+    host: str = ""
+
+
 class Notice(NamedTuple):
     """The alert that the line at the top tells, and how many more are not acknowledged."""
 
@@ -36,6 +47,8 @@ class Notice(NamedTuple):
     others: int
     selected: bool = True
     """Whether it is of the selected pool, whose alerts a key acknowledges."""
+    texts: tuple[str, ...] = ()
+    """What the line says instead of the alert's text, longest first; empty where it says that."""
 
 
 def notice_of(alerts: Iterable[Alert], selected: str | None) -> Notice | None:
@@ -60,14 +73,26 @@ def worst_first(pools: Iterable[Pool], alerts: AlertState, thresholds: Threshold
     return sorted(rows, key=lambda row: (-row.level, row.pool.display_name))
 
 
-def toasts(changes: Iterable[Change], glyphs: Glyphs) -> list[Toast]:
-    """A toast for each alert that became WARN or CRIT and for each that is no longer so bad, worst first."""
-    loud = [change for change in changes if _is_rise(change) or _is_relief(change)]
-    loud.sort(key=lambda change: (_is_relief(change), -change.alert.severity))
-    told = [_toast(change, glyphs) for change in loud[:MOST_TOASTS]]
-    if len(loud) > MOST_TOASTS:
-        told.append(Toast("Alerts", f"and {len(loud) - MOST_TOASTS} more: see the events", "warning"))
-    return told
+def toast_of(news: Iterable[News], glyphs: Glyphs) -> Toast | None:
+    """One toast for all alerts that became WARN or CRIT or are no longer so bad: the worst, and how many more.
+
+    What was so at the first look is no news: the lines at the top tell it.
+    """
+    loud = [each for each in news if (_is_rise(each.change) and not each.change.found) or _is_relief(each.change)]
+    loud.sort(key=lambda each: (_is_relief(each.change), -each.change.alert.severity))
+    if not loud:
+        return None
+    worst, more = loud[0], len(loud) - 1
+    title, text, severity = _toast(worst.change, glyphs)
+    hosts = sorted({each.host for each in loud if each.host})
+    where = f"  on {hosts[0]}" if len(hosts) == 1 else f"  on {len(hosts)} hosts" if hosts else ""
+    if not more:
+        return Toast(f"{title}  {printable(worst.change.alert.pool)}{where}", text, severity)
+    over = " over" if _is_relief(worst.change) else ""
+    first = (
+        f"{printable(worst.change.alert.pool)}{f' on {worst.host}' if len(hosts) > 1 and worst.host else ''}: {text}"
+    )
+    return Toast(f"{title}  {len(loud)} alerts{over}{where}", f"{first} {glyphs.dot} and {more} more", severity)
 
 
 def rings(changes: Iterable[Change]) -> bool:
@@ -86,40 +111,67 @@ def _is_relief(change: Change) -> bool:
 
 
 def _toast(change: Change, glyphs: Glyphs) -> Toast:
+    """How bad, and what."""
     alert = change.alert
     if _is_relief(change):
         text = f"{alert.rule.value}: {'over' if change.kind is ChangeKind.ENDED else printable(alert.text)}"
-        return Toast(f"{glyphs.ok} ok  {printable(alert.pool)}", text, "information")
+        return Toast(f"{glyphs.ok} ok", text, "information")
     level = Level(int(alert.severity))
-    title = f"{level.sign(glyphs)} {level.word}  {printable(alert.pool)}"
-    return Toast(title, printable(alert.text), "error" if level is Level.CRIT else "warning")
+    return Toast(
+        f"{level.sign(glyphs)} {level.word}", printable(alert.text), "error" if level is Level.CRIT else "warning"
+    )
 
 
 class Alarms:
     """Tells the changes of the alerts as they come.
 
+    Args:
+        bell: whether something that becomes CRIT rings.
+        clock: seconds, for what comes soon after another.
+        title: of the window.
+
     Attributes:
         bell: whether something that becomes CRIT rings.
+        pops_up: whether a change is told by a toast.
         elsewhere: the worst of what is not on the screen, for the title of the window.
     """
 
-    def __init__(self, bell: bool, title: WindowTitle | None = None) -> None:
-        self.bell = bell
+    def __init__(
+        self, bell: bool, clock: Callable[[], float] = time.monotonic, title: WindowTitle | None = None
+    ) -> None:
+        self.bell, self.pops_up = bell, True
         self.elsewhere: Callable[[], Severity] = lambda: Severity.INFO
-        self._title = title or WindowTitle()
+        self._clock, self._title = clock, title or WindowTitle()
+        self._rang_at = self._told_at = -math.inf
+        self._told: tuple[News, ...] = ()
 
     def tell(
         self, app: App[None], changes: tuple[Change, ...], worst: Severity, glyphs: Glyphs, host: str = ""
     ) -> None:
         """Tell what has changed; on another host than the one that is shown, where."""
-        for title, text, severity in toasts(changes, glyphs):
-            app.notify(text, title=f"{title}  on {host}" if host else title, severity=severity, markup=False)
-        if self.bell and rings(changes):
+        if self.pops_up:
+            self._pop_up(app, tuple(News(change, host) for change in changes), glyphs)
+        now = self._clock()
+        if self.bell and rings(changes) and now - self._rang_at >= _QUIET_SECONDS:
+            self._rang_at = now
             app.bell()
         if not app.is_headless:
             self._title.show(max(worst, self.elsewhere()))
         if changes:
             app.refresh_bindings()
+
+    def _pop_up(self, app: App[None], news: tuple[News, ...], glyphs: Glyphs) -> None:
+        """Tell it together with what is still in sight, of each alert the newest."""
+        if toast_of(news, glyphs) is None:
+            return
+        now, seconds = self._clock(), app.NOTIFICATION_TIMEOUT
+        newest = {(each.host, each.change.alert.key) for each in news}
+        still = self._told if now - self._told_at < seconds else ()
+        self._told_at = now
+        self._told = (*news, *(each for each in still if (each.host, each.change.alert.key) not in newest))
+        toast = toast_of(self._told, glyphs)
+        if toast is not None:
+            app.post_message(Notify(AlertNote(toast.text, toast.title, toast.severity, seconds)))
 
     def switch_bell(self, app: App[None]) -> None:
         """Silence the bell, or let it ring again."""

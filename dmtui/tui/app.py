@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import BindingType
+from textual.notifications import Notify
 from textual.screen import Screen
 from textual.types import CSSPathType
 
@@ -24,7 +25,7 @@ from dmtui.tui.alarms import Alarms
 from dmtui.tui.changes import Changes, Delivered, Target
 from dmtui.tui.commanded import CommandedApp
 from dmtui.tui.facts import FactsCame, Inquiry
-from dmtui.tui.figures import DEFAULT_THRESHOLDS, Look
+from dmtui.tui.figures import DEFAULT_THRESHOLDS, Density, Look
 from dmtui.tui.glyphs import ASCII, UNICODE, needs_ascii
 from dmtui.tui.kept import Keeper
 from dmtui.tui.known import Known
@@ -40,6 +41,7 @@ from dmtui.tui.screens.overview import OverviewScreen
 from dmtui.tui.state import Choices, DashboardState
 from dmtui.tui.stream import Stream
 from dmtui.tui.themes import THEMES, begin_with_theme, next_theme
+from dmtui.tui.toasts import Toasts
 from dmtui.tui.widgets.key_bar import KeyBar
 from dmtui.tui.widgets.roles import ROLE_CLASSES, Roles
 from dmtui.tui.widgets.top import Top
@@ -113,6 +115,7 @@ class DashboardApp(CommandedApp):
         self.stream = Stream(take, self._deliver, interval_seconds, clock, player)
         self.known = Known(self.stream, thresholds, Choices(self._keeper.kept.span_seconds), initial_pool)
         self._alarms = Alarms(bell and self._keeper.kept.bell)
+        self._toasts = Toasts()
         self._min_free_percent = min_free_percent
         worker_opens = None if open_engine is None else partial(open_engine, recovering=True, making=False)
         self._reaper = Reaper(worker_opens, self.post_message)
@@ -215,6 +218,12 @@ class DashboardApp(CommandedApp):
         marked = known.choices.marks.of(known.pool_name or "") if screen and screen.MARKS else frozenset[str]()
         target = Target(known.sample, known.pool, key, self._look, marked)
         self._changes.begin(operation_id, target)
+
+    def on_notify(self, event: Notify) -> None:
+        """A note is to pop up: make room for it."""
+        small = density_of(*self.size) is Density.COMPACT
+        if not self._toasts.admit(self, event.notification, small=small):
+            event.prevent_default()
 
     def on_delivered(self, message: Delivered) -> None:
         """Something came from the threads that plan and perform."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from textual.events import Click
 from textual.message import Message
 
-from dmtui.monitor.alerts import Change, ChangeKind
+from dmtui.monitor.alerts import Change
+from dmtui.monitor.nextsteps import graph_of
 from dmtui.monitor.poller import PollFailed
 from dmtui.monitor.sample import Sample
 from dmtui.monitor.severity import Severity
@@ -28,7 +29,7 @@ from dmtui.tui.app import DashboardApp
 from dmtui.tui.facts import Inquiry
 from dmtui.tui.known import Known
 from dmtui.tui.navigation import go
-from dmtui.tui.owners import graph_of, refusal
+from dmtui.tui.owners import refusal
 from dmtui.tui.screens.base import DashboardScreen
 from dmtui.tui.screens.hosts import HostsScreen
 from dmtui.tui.standing import Standing, elsewhere
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 _CLOSING_SECONDS = 1.5
 _READING_SECONDS = 15.0
 """How long a command is shown that somebody may want to type."""
-_MOST_ALOUD, _ALOUD_SECONDS = 3, 10.0
-"""So many hosts in the background are told of aloud in so many seconds: more toasts would cover the figures."""
 _CHANGING = ("operate", "reap")
 """Actions whose keys answer with what to type; they are offered nowhere."""
 
@@ -104,7 +103,6 @@ class HostsApp(DashboardApp):
     ) -> None:
         super().__init__(interval_seconds=None, read_only=True, ask_facts=self._known_facts, **options)
         self._feeds: list[Feed] = []
-        self._told_at: list[float] = []
         opened = open_source or partial(self._feed, interval_seconds)
         self._watched = [self._watch(reach, opened, interval_seconds) for reach in reaches]
         self._shown = self._watched[0]
@@ -195,16 +193,9 @@ class HostsApp(DashboardApp):
             self.show_newest()
 
     def _tell_of_other(self, watched: Watched, changes: tuple[Change, ...]) -> None:
-        """Of a machine that is not looked at one CRIT is told aloud: the line at the top and the list have the rest."""
-        loud = [change for change in changes if change.alert.severity is Severity.CRIT]
-        loud.sort(key=lambda change: change.kind not in (ChangeKind.BEGAN, ChangeKind.WORSE))
-        now = self._clock()
-        if loud:
-            self._told_at = [at for at in self._told_at if 0 <= now - at < _ALOUD_SECONDS] + [now]
-        heard = len(self._told_at) <= _MOST_ALOUD
-        self._alarms.tell(self, tuple(loud[:heard]), Severity.INFO, self._look.glyphs, watched.reach.host)
-        if loud and len(self._told_at) == _MOST_ALOUD + 1:
-            self.notify("7 lists them", title="More hosts have news of a CRIT", severity="warning", markup=False)
+        """Of a machine that is not looked at what is CRIT is told: the line at the top and the list have the rest."""
+        loud = tuple(change for change in changes if change.alert.severity is Severity.CRIT)
+        self._alarms.tell(self, loud, Severity.INFO, self._look.glyphs, watched.reach.host)
 
     @property
     def _situation(self) -> Situation:
