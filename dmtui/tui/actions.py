@@ -333,6 +333,11 @@ def scope_of(action_id: str) -> Scope:
     return _BY_ID[action_id].scope
 
 
+def key_of(action_id: str) -> str:
+    """The key of an action of the registry, as the screen shows it."""
+    return _BY_ID[action_id].footer_key
+
+
 def offered(situation: Situation) -> list[Action]:
     """What the palette offers: what is possible everywhere and on the screen that is shown."""
     here = (Scope.APP, situation.screen)

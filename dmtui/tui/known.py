@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from dmtui.monitor.alertrules import Rule
 from dmtui.monitor.alerts import Alert, Change
 from dmtui.monitor.memory import Memory
 from dmtui.monitor.poller import PollFailed
@@ -58,7 +59,14 @@ class Known:
     @property
     def notice(self) -> Notice | None:
         """The alert to be told first."""
-        return notice_of(self.memory.alerts.alerts, self.pool_name)
+        notice, sample = notice_of(self.memory.alerts.alerts, self.pool_name), self.sample
+        wait = self.memory.waits.by_pool.get(notice.alert.pool) if notice is not None else None
+        if notice is None or sample is None or wait is None or notice.alert.rule is not Rule.MODE:
+            return notice
+        now = sample.waited_at
+        countdown, brief = wait.text(now, brief=True), wait.brief(now)
+        full = "no free data block"
+        return notice._replace(texts=(f"{full}: {countdown}", f"{full}: {brief}", f"full: {brief}"))
 
     def top(self, banner: str, read_only: bool, *, can_change: bool) -> TopView:
         """What the lines at the top show; see `TopView`."""

@@ -17,6 +17,7 @@ from dmtui.tui.marks import Marks
 from dmtui.tui.paint.header import TopView
 from dmtui.tui.reaching import GROWING
 from dmtui.tui.standing import Standing
+from dmtui.tui.wrong import Wrong
 
 if TYPE_CHECKING:  # the engine is loaded when an operation is asked for, not at the start
     from dmtui.tui.course import Course
@@ -78,6 +79,11 @@ class DashboardState:
     now: float = 0.0
     inquiry: Inquiry | None = None
     hosts: tuple[Standing, ...] = ()
+
+    @property
+    def wrong(self) -> Wrong:
+        """What is wrong with the selected pool."""
+        return Wrong(self.memory.alerts.of(self.pool.name) if self.pool else (), self.top.can_change)
 
     @property
     def device(self) -> ThinDevice | None:

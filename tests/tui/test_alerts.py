@@ -1,14 +1,18 @@
 """Alerts everywhere: the line at the top, toasts, the bell, the window's title, and being seen."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
+from dmtui.monitor.alertrules import Rule
+from dmtui.monitor.alerts import Alert, Change, ChangeKind
 from dmtui.monitor.poller import PollFailed
 from dmtui.monitor.severity import Severity
 from dmtui.monitor.thresholds import Thresholds
-from dmtui.tui.alarms import MOST_TOASTS, WindowTitle, worst_first
+from dmtui.tui.alarms import Alarms, WindowTitle, worst_first
 from dmtui.tui.figures import Level, Look
+from dmtui.tui.glyphs import UNICODE
 from dmtui.tui.lines import text_of
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.tables import PoolTable
@@ -49,12 +53,72 @@ async def feed(app, pilot, *pools, times=2, start=0):
     await pilot.pause()
 
 
+def pools(pool, *numbers, name="p"):
+    return [dataclasses.replace(pool, name=f"{name}{n}", display_name=f"{name}{n}") for n in numbers]
+
+
 async def test_the_line_at_the_top_tells_the_worst_with_sign_word_pool_text_and_beginning(running):
     app, pilot = running
     await feed(app, pilot, samples.docker_pool(0.955))
     line = text(app, "notice")
     assert line.startswith(" ✖ CRIT  docker-8:1-4718594-pool data at 95.5 %, 4.8")
-    assert "since 13:33:21 · A acknowledges" in line
+    assert line.endswith("since 13:33:21")
+    await pilot.resize_terminal(160, 40)
+    await pilot.pause()
+    assert text(app, "notice").endswith("since 13:33:21 · A acknowledges")
+
+
+@pytest.mark.parametrize(
+    ("before", "countdown"),
+    [
+        (samples.docker_pool(0.5), "full: writes fail in 57 to 58 s"),
+        (samples.full_pool(), "full: writes fail within 57 s"),
+    ],
+)
+async def test_the_countdown_of_a_full_pool_is_whole_in_a_small_terminal(dashboard, before, countdown):
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await feed(app, pilot, *pools(before, *range(12), name=DOCKER), times=1)
+        await feed(app, pilot, *pools(samples.full_pool(), *range(12), name=DOCKER), times=3, start=1)
+        line = text(app, "notice")
+        assert line.startswith(f" ✖ CRIT  docker…pool0 {countdown} ")
+        assert "more" in line
+        assert "…" not in line.replace("docker…pool0", "")
+
+
+@pytest.mark.parametrize(
+    ("pool", "words"),
+    [
+        (samples.lvm_pool(), "data at 94.9 %, 110 GB free  next: lvextend --size +SIZE vg0/thin"),
+        (samples.docker_pool(), "data at 95.0 %, 5.369 GB free  next: docker system prune"),
+    ],
+)
+async def test_where_there_is_room_the_line_says_what_to_do_next(dashboard, pool, words):
+    used = dataclasses.replace(pool.data, used_bytes=int(0.95 * pool.data.total_bytes))
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await feed(app, pilot, dataclasses.replace(pool, data=used))
+        assert words in text(app, "notice")
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert "next:" not in text(app, "notice")
+
+
+async def test_the_line_names_the_key_where_the_pool_is_ours(changing):
+    app, pilot, site = changing
+    pool = dataclasses.replace(site.sample().pools[0], mode="out_of_data_space")
+    app.feed(samples.sample(pool, machine="emulated"))
+    await pilot.pause()
+    assert "  next: E, extend it while writes wait" in text(app, "notice")
+
+
+async def test_what_is_so_is_told_before_what_may_come(running):
+    app, pilot = running
+    for second in range(0, 620, 10):
+        await feed(app, pilot, samples.docker_pool(0.4 + second / 1100), times=1, start=second)
+    await feed(app, pilot, dataclasses.replace(samples.docker_pool(0.97), needs_check=True), start=621)
+    assert Rule.DATA_END in {alert.rule for alert in app.known.memory.alerts.alerts}
+    assert "the metadata must be checked" in text(app, "notice")
 
 
 async def test_one_sample_is_no_alert_yet(running):
@@ -96,12 +160,29 @@ async def test_an_alert_of_another_pool_is_not_acknowledged_with_those_of_the_se
     assert "A acknowledges" not in text(app, "notice")
 
 
+async def test_what_is_on_at_the_first_look_is_told_at_the_top_and_by_the_bell_without_a_toast(running, rung):
+    app, pilot = running
+    await feed(
+        app, pilot, samples.docker_pool(0.95, 0.9), dataclasses.replace(samples.lvm_pool(), mode="Fail"), times=4
+    )
+    assert told(app) == []
+    assert "✖ CRIT" in text(app, "notice")
+    assert rung == [1]
+
+
+async def test_what_is_on_where_a_recording_is_entered_makes_no_toast_either(running):
+    app, pilot = running
+    await feed(app, pilot, samples.docker_pool(0.5), start=10)
+    await feed(app, pilot, samples.docker_pool(0.95), times=4)
+    assert told(app) == []
+
+
 async def test_a_toast_tells_a_new_alert_and_another_its_end(running):
     app, pilot = running
-    await feed(app, pilot, samples.docker_pool(0.95))
+    await feed(app, pilot, samples.docker_pool(0.5), times=1)
+    await feed(app, pilot, samples.docker_pool(0.95), start=1)
     assert [line.split(",")[0] for line in told(app)] == [f"✖ CRIT  {DOCKER}: data at 95.0 %"]
-    app.clear_notifications()
-    await feed(app, pilot, samples.docker_pool(0.5), start=2)
+    await feed(app, pilot, samples.docker_pool(0.5), start=3)
     assert told(app) == [f"● ok  {DOCKER}: data space: over"]
 
 
@@ -112,12 +193,51 @@ async def test_what_is_only_watched_makes_no_toast(running):
     assert " ▲ watch  docker" in text(app, "notice")
 
 
-async def test_many_alerts_at_once_are_a_few_toasts(running):
+async def test_many_alerts_at_once_are_one_toast(running):
     app, pilot = running
-    pools = [dataclasses.replace(samples.full_pool(), name=f"p{n}", display_name=f"p{n}") for n in range(6)]
-    await feed(app, pilot, *pools, times=1)
-    assert len(told(app)) == MOST_TOASTS + 1
-    assert told(app)[-1] == "Alerts: and 3 more: see the events"
+    await feed(app, pilot, *pools(samples.docker_pool(), *range(6)), times=1)
+    await feed(app, pilot, *pools(samples.full_pool(), *range(6)), times=1, start=1)
+    assert told(app) == [
+        "✖ CRIT  6 alerts: p0: no free data block: a write that needs one waits (out_of_data_space) · and 5 more"
+    ]
+
+
+async def test_an_alert_that_follows_another_is_told_together_with_it(running):
+    app, pilot = running
+    well, full = samples.docker_pool(), samples.full_pool()
+    await feed(app, pilot, *pools(well, 0, 1), times=1)
+    await feed(app, pilot, *pools(full, 0), *pools(well, 1), times=1, start=1)
+    assert told(app)[0].startswith("✖ CRIT  p0: ")
+    await feed(app, pilot, *pools(full, 0, 1), times=1, start=2)
+    assert [line.split(":")[0] for line in told(app)] == ["✖ CRIT  3 alerts"]
+
+
+async def test_a_toast_about_alerts_leaves_one_about_something_else_in_sight(running):
+    app, pilot = running
+    await feed(app, pilot, samples.docker_pool(), times=1)
+    app.notify("failed", title="Extend the pool")
+    for second in range(1, 4):
+        await feed(app, pilot, samples.full_pool() if second % 2 else samples.docker_pool(), times=1, start=second)
+    assert sorted(line.split(": ")[0] for line in told(app)) == ["Extend the pool", f"✖ CRIT  {DOCKER}"]
+    assert sorted(toast.render().plain.split("\n")[0] for toast in app.screen.query("Toast")) == [
+        "Extend the pool",
+        f"✖ CRIT  {DOCKER}",
+    ]
+    assert len(app.screen.query("ToastHolder")) == 2
+
+
+async def test_in_a_small_terminal_toasts_never_cover_more_than_four_lines(dashboard):
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await feed(app, pilot, *pools(samples.docker_pool(), *range(6)), times=1)
+        for second in range(1, 6):
+            app.notify("a refusal in many words " * 20, title="Refused", severity="warning")
+            await feed(app, pilot, *pools(samples.full_pool(), *range(second)), times=1, start=second)
+            await pilot.pause()
+            shown = [toast for toast in app.screen.query("Toast") if toast.is_on_screen]
+            assert shown
+            assert len({y for toast in shown for y in range(toast.region.y, toast.region.bottom)}) <= 4
+        assert [line.split(":")[0] for line in told(app)] == ["Refused"]
 
 
 async def test_the_bell_rings_once_for_a_new_critical(running, rung):
@@ -133,11 +253,24 @@ async def test_a_key_silences_the_bell_and_gives_it_back(running, rung):
     await pilot.press("B")
     await feed(app, pilot, samples.docker_pool(0.95))
     assert rung == []
-    assert told(app)[0] == "Bell: the bell is silent"
+    assert told(app) == ["Bell: the bell is silent"]
     await pilot.press("B")
     await feed(app, pilot, samples.docker_pool(0.5), start=2)
     await feed(app, pilot, samples.docker_pool(0.95), start=4)
     assert rung == [1]
+
+
+def test_a_bell_that_has_just_rung_does_not_ring_again():
+    now, times = [100.0], []
+    app = SimpleNamespace(
+        bell=lambda: times.append(now[0]), is_headless=True, refresh_bindings=lambda: None, NOTIFICATION_TIMEOUT=5
+    )
+    alarms = Alarms(True, lambda: now[0])
+    alarms.pops_up = False
+    change = Change(ChangeKind.BEGAN, 0.0, Alert(Rule.MODE, "p", Severity.CRIT, "full", 0.0, 0.0))
+    for now[0] in (100.0, 101.0, 109.0, 111.0):
+        alarms.tell(app, (change,), Severity.CRIT, UNICODE)
+    assert times == [100.0, 111.0]
 
 
 async def test_a_configuration_without_a_bell_never_rings(dashboard, rung):

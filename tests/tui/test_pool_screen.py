@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from dmtui.monitor.alertrules import Rule
 from dmtui.monitor.memory import Memory
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.tui.figures import Density, Level, Look
@@ -19,6 +20,7 @@ from dmtui.tui.paint.spans import overlaid
 from dmtui.tui.screens.pool import PoolScreen
 from dmtui.tui.widgets.chart import Chart
 from dmtui.tui.widgets.panel import Panel
+from dmtui.tui.wrong import Wrong
 from tests.tui import samples
 from tests.tui.pictures import EVERY_SIZE, looks_right, past
 
@@ -169,16 +171,81 @@ class TestOutlook:
 def test_alerts_are_told_worst_first_with_word_time_and_text():
     pool = samples.full_pool()
     view = view_of(pool, *(samples.sample(pool, at=samples.NOW - 600 + 10 * n) for n in range(60)))
-    shown = text_of(alert_lines(view.alerts, LOOK, 110)).splitlines()
+    shown = text_of(alert_lines(Wrong(view.alerts), LOOK, 110)).splitlines()
     assert shown[0].startswith("✖ CRIT  since 13:23:20, 10 min")
     assert "no free data block: a write that needs one waits" in "\n".join(shown)
-    assert text_of(alert_lines((), LOOK, 80)) == "● no alert"
+    assert text_of(alert_lines(Wrong(), LOOK, 80)) == "● no alert"
 
 
 def test_more_alerts_than_fit_are_counted():
     view = view_of(dataclasses.replace(samples.damaged_pool(), suspended=True))
     alerts = view.alerts * 6
-    assert text_of(alert_lines(alerts, COMPACT, 80)).splitlines()[-1] == f"  and {len(alerts) - 1} more"
+    assert text_of(alert_lines(Wrong(alerts), COMPACT, 80)).splitlines()[1] == f"  and {len(alerts) - 1} more"
+
+
+class TestWhatToDoNext:
+    def test_it_stands_below_the_alerts_once_with_all_its_commands(self):
+        full = dataclasses.replace(samples.full_pool(), metadata=samples.docker_pool().metadata)
+        alerts = view_of(full, samples.sample(full, at=samples.NOW - 1)).alerts
+        assert [alert.rule for alert in alerts] == [Rule.MODE, Rule.DATA]
+        shown = text_of(alert_lines(Wrong(alerts[:1]), LOOK, 110)).splitlines()
+        assert shown[1:] == [
+            "  next     remove what Docker does not use, or extend",
+            "  command  docker system prune",
+            "           systemctl stop docker",
+            "           dmtui --graph /var/lib/docker/devicemapper pool extend --data SIZE",
+            "           systemctl start docker",
+        ]
+        assert len(text_of(alert_lines(Wrong(alerts), LOOK, 110)).splitlines()) == len(shown) + 1
+
+    def test_of_our_own_pool_the_key_is_named_where_it_works(self):
+        alerts = view_of(dataclasses.replace(samples.damaged_pool(), owner="dmtui")).alerts
+        assert "next     X, take it down, check its metadata\n" in text_of(alert_lines(Wrong(alerts, True), LOOK, 110))
+        assert "next     take it down, check its metadata\n" in text_of(alert_lines(Wrong(alerts), LOOK, 110))
+
+    @pytest.mark.parametrize("width", [40, 76, 110])
+    def test_commands_are_wrapped_and_never_cut(self, width):
+        alerts = view_of(dataclasses.replace(samples.full_pool(), owner="unknown")).alerts
+        lines = alert_lines(Wrong(alerts), COMPACT, width)
+        assert all(width_of(line) <= width for line in lines)
+        words = "".join(text_of(lines).split())
+        for command in alerts[0].next_step.commands:
+            assert "".join(command.split()) in words
+
+    async def test_the_screen_scrolls_to_all_of_it_in_a_small_terminal(self, dashboard):
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            for second in range(3):
+                app.feed(samples.sample(samples.damaged_pool(), at=samples.NOW + second))
+            await pilot.press("2")
+            await pilot.pause()
+            await pilot.press("end")
+            await pilot.pause()
+            card = app.screen.query_one("#pool-alerts", Panel)
+            assert "systemctl start docker" in text_of(card.lines)
+            assert card.size.height >= len(card.lines)
+            assert app.screen.query_one("#pool-body").region.contains_region(card.region)
+            assert app.screen.query_one("#data-chart").size.height >= 4
+
+    async def test_the_explanation_begins_with_it(self, dashboard):
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.feed(samples.sample(samples.damaged_pool()))
+            await pilot.press("i")
+            await pilot.pause()
+            await pilot.press("y")
+            text = " ".join(app.clipboard.split())
+            assert text.startswith("What is wrong, and what to do next ✖ CRIT the pool is read-only")
+            assert "thin_check --clear-needs-check-flag /var/lib/docker/devicemapper/devicemapper/metadata" in text
+            assert "From the pool's status line." in text
+
+    async def test_where_nothing_is_wrong_the_explanation_says_nothing_of_it(self, dashboard):
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.feed(samples.sample(samples.docker_pool()))
+            await pilot.press("i")
+            await pilot.pause()
+            assert app.screen.query_one("#explain-alerts", Panel).size.height == 0
 
 
 def test_both_devices_are_shown_with_apparent_and_allocated_size():

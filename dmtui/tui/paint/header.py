@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
+from dmtui.monitor.nextsteps import NextStep
 from dmtui.monitor.sample import Sample
 from dmtui.monitor.severity import Severity
 from dmtui.thinpool.text import printable
 from dmtui.thinpool.values import frozen
+from dmtui.tui.actions import key_of
 from dmtui.tui.alarms import Notice
 from dmtui.tui.figures import Level, Look, age, moment
 from dmtui.tui.freshness import Flow, Freshness
 from dmtui.tui.lines import Line, Span, crop, fit_middle, spread, width_of, without_aside
 from dmtui.tui.standing import Elsewhere
+from dmtui.tui.wrong import step_words
 
 _POOL_WIDTH = 24
 _WIDE = 110
@@ -110,7 +115,7 @@ def notice_lines(view: TopView, look: Look, width: int) -> list[Line]:
     elif fresh.flow is Flow.PAUSED:
         text, role = f"{sign} PAUSED {look.glyphs.dot} {old} {look.glyphs.dot} space resumes, r polls once", "warn"
     elif view.notice is not None and (view.notice.alert.severity >= Severity.WARN or not view.problems):
-        return [_alert_line(view.notice, look, width)]
+        return [_alert_line(view, view.notice, look, width)]
     elif view.problems:
         first, *others = view.problems
         more = f" (+{len(others)} more)" if others else ""
@@ -129,20 +134,47 @@ def _failing(view: TopView, old: str) -> list[str]:
     return [f"{old} ", f" {again} ", f" {printable(fresh.error).removeprefix(f'host {view.host}: ')}"]
 
 
-def _alert_line(notice: Notice, look: Look, width: int) -> Line:
-    """How bad, where, what; at the right end since when, and how many more there are."""
+def _alert_line(view: TopView, notice: Notice, look: Look, width: int) -> Line:
+    """How bad, where, what, and where there is room what to do; at the right end since when, and how many more."""
     alert, glyphs = notice.alert, look.glyphs
     level = Level(int(alert.severity))
     wide = width >= _WIDE
     since = moment(alert.began_at)
     more = f"+{notice.others} more" if notice.others else ""
     seen = "A acknowledges" if notice.selected and wide else ""
-    tail = f" {glyphs.dot} ".join(part for part in (f"since {since if wide else since[:5]}", more, seen) if part)
+    tails = [(f"since {since if wide else since[:5]}", more, *each) for each in ((seen,), ())]
+    tail, *shorter = (f" {glyphs.dot} ".join(part for part in parts if part) for parts in tails)
     pool = fit_middle(printable(alert.pool), _POOL_WIDTH if wide else _POOL_WIDTH // 2, glyphs.ellipsis).rstrip()
     head = (Span(f" {level.sign(glyphs)} {level.word} ", f"badge-{level.role}"), Span(f" {pool} ", "strong"))
+    room = width - width_of(head) - len(f"{tail} ") - 1
+    texts = _texts(notice)
+    text = next((each for each in texts if cell_len(each) <= room), texts[-1])
+    step = ""
+    if wide and alert.next_step is not None:
+        # What to do is more than the length of the text, and than which key acknowledges: that stands at the bottom.
+        whole = [each for each in texts if cell_len(each) <= room]
+        steps = _steps(view, alert.next_step)
+        ways = [(each, step, end) for step in steps for each in whole for end in (tail, *shorter)]
+        room += len(tail)
+        fitting = (way for way in ways if sum(map(cell_len, way)) <= room)
+        text, step, tail = next(fitting, (text, "", tail))
     right = (Span(f"{tail} ", "muted"),)
-    text = without_aside(printable(alert.text), width - width_of(head) - width_of(right) - 1)
-    return spread((*head, Span(text, level.role)), right, width, glyphs.ellipsis)
+    return spread((*head, Span(text, level.role), Span(step, "strong")), right, width, glyphs.ellipsis)
+
+
+def _texts(notice: Notice) -> tuple[str, ...]:
+    """What is wrong, in several lengths, longest first."""
+    alert = notice.alert
+    long, brief = printable(alert.text), printable(alert.brief or alert.text)
+    return notice.texts or (long, without_aside(long, 0), brief, without_aside(brief, 0))
+
+
+def _steps(view: TopView, step: NextStep) -> tuple[str, ...]:
+    """What to do in several lengths: a command says more than words, but a key of ours is shorter."""
+    words = step_words(step, view.can_change)
+    keyed = step.action and view.can_change
+    told = (words, key_of(step.action)) if keyed else (*step.commands[:1], words)
+    return tuple(f"  next: {printable(each)}" for each in told)
 
 
 def _flow(fresh: Freshness, look: Look) -> str:

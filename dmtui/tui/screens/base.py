@@ -24,6 +24,7 @@ from dmtui.tui.widgets.key_bar import KeyBar
 from dmtui.tui.widgets.line_table import LineTable
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.top import Top
+from dmtui.tui.wrong import Wrong
 
 _ROOMY = (180, 58)
 _NORMAL = (110, 34)
@@ -54,6 +55,7 @@ class DashboardScreen(Screen[None]):
 
     _look = Look()
     _host = ""
+    _wrong = Wrong()
     _shown_at: Size | None = None
 
     class ViewWanted(Message):
@@ -112,13 +114,13 @@ class DashboardScreen(Screen[None]):
         cast("_Shows", self.app).show_newest()  # pyright: ignore[reportUnknownMemberType]
 
     def action_explain(self) -> None:
-        """Say what the figures of the focused panel mean, then those of the others."""
+        """Say what is wrong and what to do, what the figures of the focused panel mean, then those of the others."""
         from dmtui.tui.screens.explain import ExplainScreen  # noqa: PLC0415 - read when it is asked for
 
         focused = [self.focused.id] if self.focused is not None and self.focused.id else []
         others = [widget.id for widget in self.query(".box") if widget.id and widget.display]
         app = cast("App[Any]", self.app)  # pyright: ignore[reportUnknownMemberType]
-        lay_over(app, ExplainScreen((*focused, *others), self._look))
+        lay_over(app, ExplainScreen((*focused, *others), self._look, self._wrong))
 
     def action_copy(self) -> None:
         """Copy a value: of the row under the cursor, or of what the panels show."""
@@ -154,7 +156,7 @@ class DashboardScreen(Screen[None]):
 
     def show(self, state: DashboardState) -> None:
         """Show a state."""
-        self._host = state.top.host
+        self._host, self._wrong = state.top.host, state.wrong
         fresh, self._look, self._shown_at = state.top.freshness, state.look, self.app.size  # pyright: ignore[reportUnknownMemberType]
         classes = {f"-{density.value}": density is state.look.density for density in Density}
         classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": state.pool is None}

@@ -1,4 +1,4 @@
-"""What is this? A sheet over the screen that explains the figures of the focused panel, then those of the others."""
+"""What is this? A sheet over the screen: what is wrong and what to do, then the figures, the focused panel's first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from dmtui.tui.figures import Look
 from dmtui.tui.glyphs import ASCII
 from dmtui.tui.lines import text_of
 from dmtui.tui.overlays import take_off
+from dmtui.tui.paint.alerts import explained_lines
 from dmtui.tui.paint.explain import explain_lines
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.top import Top
+from dmtui.tui.wrong import Wrong
 
 
 class ExplainScreen(ModalScreen[None]):
@@ -37,20 +39,22 @@ class ExplainScreen(ModalScreen[None]):
     ExplainScreen.-ascii #explain { border: ascii $primary; scrollbar-size-vertical: 0; }
     """
 
-    def __init__(self, panels: tuple[str, ...], look: Look) -> None:
+    def __init__(self, panels: tuple[str, ...], look: Look, wrong: Wrong | None = None) -> None:
         super().__init__(classes="-ascii" if look.glyphs is ASCII else "")
-        self._panels, self._look = panels, look
+        self._panels, self._look, self._wrong = panels, look, wrong or Wrong()
 
     def compose(self) -> ComposeResult:
         """One sheet."""
         yield Top(over=True)
         with VerticalScroll(id="explain"):
+            yield Panel(explained_lines, id="explain-alerts")
             yield Panel(explain_lines, id="explain-figures")
 
     def on_mount(self) -> None:
         """Fill it."""
         self.query_one("#explain").border_title = "What is this?   y copies   esc closes"
-        cast("Panel[Any]", self.query_one("#explain-figures")).show(self._panels, self._look)
+        for panel, value in zip(self._sheets, (self._wrong, self._panels), strict=True):
+            panel.show(value, self._look)
 
     def action_close(self) -> None:
         """Back to the figures."""
@@ -58,8 +62,13 @@ class ExplainScreen(ModalScreen[None]):
 
     def action_copy(self) -> None:
         """Copy the text."""
-        text = text_of(cast("Panel[Any]", self.query_one("#explain-figures")).lines)
+        text = "\n".join(text_of(panel.lines) for panel in self._sheets).strip()
         copy(cast("App[Any]", self.app), "explanation", text)  # pyright: ignore[reportUnknownMemberType]
+
+    @property
+    def _sheets(self) -> tuple[Panel[Any], ...]:
+        """What is wrong, and the figures."""
+        return tuple(cast("Panel[Any]", self.query_one(f"#explain-{name}")) for name in ("alerts", "figures"))
 
     def action_scroll_by(self, lines: int) -> None:
         """Scroll."""

@@ -31,6 +31,7 @@ from dmtui.tui.state import DashboardState
 from dmtui.tui.widgets.chart import Chart, Series
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.scroll import Scroll
+from dmtui.tui.wrong import Wrong
 
 _CHARTS = (
     ("data-chart", "Data", "data", Quantity.DATA_USED),
@@ -40,6 +41,10 @@ _CHARTS = (
 _SLOTS_PER_SPAN = RESOLUTIONS[0].slots
 _LATEST_SECONDS = 15
 """A chart of a long span waits no longer than this for its newest point."""
+_FRAME_CELLS = 7
+"""Of the alerts' lines: frame, padding and scrollbar."""
+_CHART_ROWS = {Density.COMPACT: 6, Density.NORMAL: 9, Density.ROOMY: 9}
+"""What charts need at least, with the frame of the alerts."""
 
 
 class PoolScreen(DashboardScreen):
@@ -63,10 +68,10 @@ class PoolScreen(DashboardScreen):
                     yield boxed(Panel(facts_lines, id="pool-facts"))
                     yield boxed(Panel(footing_lines, id="footing"))
             with Container(id="pool-past"):
+                yield boxed(Panel(alert_lines, id="pool-alerts"))
                 with Container(id="charts"):
                     for name, *_ in _CHARTS:
                         yield boxed(Chart(id=name))
-                yield boxed(Panel(alert_lines, id="pool-alerts"))
 
     def show_body(self, state: DashboardState) -> None:
         """Show the selected pool; a welcome where there is none."""
@@ -91,11 +96,21 @@ class PoolScreen(DashboardScreen):
             ("outlook", "Outlook", view),
             ("pool-facts", "Pool", pool),
             ("footing", "Stands on", pool),
-            ("pool-alerts", _alerts_title(view), view.alerts),
+            ("pool-alerts", _alerts_title(view), state.wrong),
         ):
             self.panel(name).entitle(titled(title, look))
             self.panel(name).show(value, look)
+        self._keep_room(state.wrong, look)
         self._show_charts(state, view, look)
+
+    def _keep_room(self, wrong: Wrong, look: Look) -> None:
+        """What is to be done about alerts is never cut: where the charts leave no room for it the screen scrolls."""
+        rows = len(alert_lines(wrong, look, self.app.size.width - _FRAME_CELLS))  # pyright: ignore[reportUnknownMemberType]
+        past = self.query_one("#pool-past")
+        least = rows + _CHART_ROWS[look.density]
+        height = past.styles.min_height
+        if height is None or height.value != least:
+            past.styles.min_height = least
 
     def action_shorter_span(self) -> None:
         """Show less of the past, and finer."""
