@@ -19,7 +19,7 @@ from dmtui.monitor.poller import DEFAULT_INTERVAL_SECONDS, PollFailed
 from dmtui.monitor.sample import Sample
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.text import printable
-from dmtui.tui.actions import Scope, Situation, allowed, bindings, call_of, called, offered, scope_of
+from dmtui.tui.actions import ACTIONS, Scope, Situation, allowed, bindings, call_of, called, offered, scope_of
 from dmtui.tui.ageing import Ageing
 from dmtui.tui.alarms import Alarms
 from dmtui.tui.changes import Changes, Delivered, Target
@@ -52,6 +52,9 @@ if TYPE_CHECKING:  # loaded when they are asked for
     from dmtui.tui.deliveries import OpenEngine
 
 STYLESHEETS = tuple(stylesheet(f"{name}.tcss") for name in ("dashboard", "overview"))
+
+_BOUND = frozenset(action.call.partition("(")[0] for action in ACTIONS if action.scope is Scope.APP)
+"""Actions of the app that have keys, as Textual calls them."""
 
 
 class DashboardApp(CommandedApp):
@@ -177,11 +180,15 @@ class DashboardApp(CommandedApp):
         with self.batch_update():
             if isinstance(screen, DashboardScreen):
                 self._keeper.restore(screen)
-                screen.show(self._state(screen))
+                self.fill(screen)
             else:
                 for top in screen.query(Top):
                     top.show(self._top, replace(self._look, density=density_of(*self.size)))
         self._keep_choices()
+
+    def fill(self, screen: DashboardScreen) -> None:
+        """Hand a screen what there is to show at present."""
+        screen.show(self._state(screen))
 
     def _keep_choices(self) -> None:
         """Keep what was chosen on the screen."""
@@ -189,8 +196,25 @@ class DashboardApp(CommandedApp):
             self._keeper.keep(self.screen, self.theme, self._look, self._alarms.bell, self.known.choices.span_seconds)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The registry decides."""
+        """The registry decides; what lies over a screen keeps its keys from it, all but those that leave."""
+        if action in _BOUND and action != "quit" and self.covered:
+            return False
         return allowed(called(action, parameters), self._situation)
+
+    @property
+    def covered(self) -> bool:
+        """Whether something lies over the dashboard's screen: a help, a dialog, the palette."""
+        return bool(self.screen_stack) and not isinstance(self.screen, DashboardScreen)
+
+    def on_resize(self) -> None:
+        """The terminal has another size; Textual lays a covered screen out anew, but does not tell it."""
+        self.call_later(self._fit_covered)
+
+    def _fit_covered(self) -> None:
+        below = next((each for each in reversed(self.screen_stack) if isinstance(each, DashboardScreen)), None)
+        if self.covered and below is not None and below.is_mounted:
+            self.fill(below)
+            self.show_newest()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers the registry's actions and the themes."""

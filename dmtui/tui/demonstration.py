@@ -64,16 +64,12 @@ class DemonstrationApp(DashboardApp):
         """Leave the machine in peace."""
         self._narrator.stop()
 
-    def show_newest(self) -> None:
+    def fill(self, screen: DashboardScreen) -> None:
         """Show the newest sample, and the story below it."""
-        screen = self.screen if self.is_running else None
-        if not isinstance(screen, DashboardScreen) or not screen.is_mounted:
-            super().show_newest()
-            return
         if not screen.query("#narration"):
             screen.add_class("-narrated")
             screen.mount(Panel(narration_lines, id="narration", classes="box"), before="#keys")
-        super().show_newest()
+        super().fill(screen)
         panel, look = screen.panel("narration"), replace(self._look, density=screen.density)
         panel.entitle(titled(f"Demonstration: {self._player.scenario.title}", look))
         panel.show(self.narration, look)

@@ -134,7 +134,7 @@ class HostsApp(DashboardApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What would change something is answered, with what to type."""
-        return True if action in _CHANGING else super().check_action(action, parameters)
+        return True if action in _CHANGING and not self.covered else super().check_action(action, parameters)
 
     async def action_host(self, way: str) -> None:
         """Show the host ``before`` or the ``next``."""
@@ -176,7 +176,7 @@ class HostsApp(DashboardApp):
 
     async def on_click(self, event: Click) -> None:
         """The line at the top leads to the hosts."""
-        if event.widget is not None and event.widget.id == "header":
+        if event.widget is not None and event.widget.id == "header" and not self.covered:
             await self.action_go(Scope.HOSTS.value)
 
     def on_arrived(self, message: Arrived) -> None:
