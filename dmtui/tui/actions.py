@@ -176,8 +176,10 @@ _SEEKS = (
 )
 
 
-def _demo(way: str, key: tuple[tuple[str, ...], str], title: str, text: str, group: str = "") -> Action:
-    return Action(f"demo_{way}", Scope.APP, *key, title, text, group, only=IN_A_DEMONSTRATION)
+def _demo(
+    way: str, key: tuple[tuple[str, ...], str], title: str, text: str, group: str = "", *, footer: bool = True
+) -> Action:
+    return Action(f"demo_{way}", Scope.APP, *key, title, text, group, footer=footer, only=IN_A_DEMONSTRATION)
 
 
 def _of_hosts(name: str, key: str, title: str, text: str, group: str = "") -> Action:
@@ -191,6 +193,7 @@ _DEMOS = (
     _demo("on", (("full_stop",), "."), "Step on", "The next step, or this one without pauses.", _STEP),
     _demo("slower", (("left_curly_bracket",), "{"), "Slower story", "Less fast.", "Speed"),
     _demo("faster", (("right_curly_bracket",), "}"), "Faster story", "Faster.", "Speed"),
+    _demo("more", (("semicolon",), ";"), "Whole text", "All that it tells, with every command.", footer=False),
     _demo("restart", (("left_parenthesis",), "("), "From the start", "Once more, on the machine as it was."),
 )
 _SPAN, _HOST = "Span", "Host"

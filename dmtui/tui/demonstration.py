@@ -26,11 +26,13 @@ from dmtui.tui.app import STYLESHEETS, DashboardApp
 from dmtui.tui.kept import Keeper, state_path
 from dmtui.tui.look import stylesheet
 from dmtui.tui.narrator import Narrator, Settled
-from dmtui.tui.paint.narration import Narration, narration_lines
+from dmtui.tui.paint.narration import Narration, narration_lines, next_part
 from dmtui.tui.screens.base import DashboardScreen, titled
 from dmtui.tui.widgets.panel import Panel
 
 BANNER = "a demonstration, on an emulated machine of its own: nothing real is touched"
+_OTHER_ROWS = 8
+"""What even an unfolded story leaves: the top, the keys, its own frame and head, and a bit of the screen."""
 _TICK_SECONDS = 0.25
 _POLL_SECONDS = 0.5
 
@@ -50,11 +52,14 @@ class DemonstrationApp(DashboardApp):
         self._player = player
         self._narrator = Narrator(player, self.post_message, speed)
         super().__init__(banner=BANNER, **options)
+        self._part = 0
+        self._alarms.pops_up = False  # the story tells what changes, and a toast would cover it
 
     @property
     def narration(self) -> Narration:
         """Where the story is."""
-        return self._narrator.narration
+        room = max(1, self.size.height - _OTHER_ROWS)
+        return replace(self._narrator.narration, part=self._part, room=room)
 
     def on_mount(self) -> None:
         """Let the story go on by itself."""
@@ -75,7 +80,7 @@ class DemonstrationApp(DashboardApp):
         panel.show(self.narration, look)
 
     async def action_demo(self, way: str) -> None:
-        """Move the story: ``on``, ``back``, ``restart``, ``hold``, ``play``, ``slower``, ``faster``."""
+        """Move the story: ``on``, ``back``, ``restart``, ``hold``, ``play``, ``slower``, ``faster``; ``more`` of it."""
         moves: dict[str, Callable[[], None]] = {
             "on": self._narrator.on,
             "back": self._narrator.back,
@@ -84,12 +89,20 @@ class DemonstrationApp(DashboardApp):
             "play": self._narrator.play,
             "slower": self._narrator.slower,
             "faster": self._narrator.faster,
+            "more": self._show_more,
         }
         page = self.narration.page
         moves[way]()
-        if self.narration.page != page and self.narration.step is not None:
-            await self._go_to(self.narration.step)
+        if self.narration.page != page:
+            self._part = 0
+            if self.narration.step is not None:
+                await self._go_to(self.narration.step)
         self._refresh_actions()
+
+    def _show_more(self) -> None:
+        """The next part of all that the page tells; what it told at first after the last."""
+        if isinstance(self.screen, DashboardScreen):
+            self._part = next_part(self.narration, self.screen.panel("narration").content_size.width)
 
     def on_beat(self) -> None:
         """Figures have moved."""
@@ -109,7 +122,8 @@ class DemonstrationApp(DashboardApp):
 
     async def _advance(self) -> None:
         """Go on when the page was shown long enough; who reads something else is waited for."""
-        if self.is_running and self._narrator.is_due() and isinstance(self.screen, DashboardScreen):
+        reads = self.covered or self._part > 0
+        if self.is_running and self._narrator.is_due() and not reads:
             await self.action_demo("on")
 
     async def _go_to(self, step: Step) -> None:

@@ -1,6 +1,7 @@
 """The story of a demonstration in the dashboard, by its keys."""
 
 import dataclasses
+import re
 import time
 
 import pytest
@@ -300,4 +301,71 @@ async def test_in_a_small_terminal_a_table_of_one_pool_makes_room(tmp_path, pool
         app.feed(dataclasses.replace(sample, pools=(*sample.pools, other)[:pools]))
         await pilot.pause()
         assert app.screen.query_one("#pools").display is (pools > 1)
+    app.player.close()
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
+async def test_every_page_can_be_read_to_its_last_command_in_a_small_terminal(tmp_path, name):
+    """Played to its end: what a page leaves out is shown by a key, above the keys at the bottom; the end at once."""
+    app = demonstration(name, tmp_path / "machine", polls=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed(sample_of(app))
+        await pilot.press("p")
+        for page in range(1, app.player.steps + 2):
+            await step_on(pilot)
+            panel, keys = app.screen.query_one("#narration", Panel), app.screen.query_one("#keys")
+            shown = [story(app)]
+            if "; shows all of it" in shown[0]:
+                while len(shown) == 1 or "; goes on" in shown[-1]:
+                    await pilot.press("semicolon")
+                    await pilot.pause()
+                    shown.append(story(app))
+                    assert panel.size.height == len(panel.lines)
+                    assert panel.region.bottom == keys.region.y
+                await pilot.press("semicolon")
+                assert story(app) == shown[0]
+                del shown[0]
+            last = page > app.player.steps
+            told = app.player.scenario if last else app.player.played[page - 1]
+            whole = "".join(re.sub(r"^\d+/\d+ .*? 1x |… part .*", "", part) for part in shown)
+            for command in told.commands:
+                assert "".join(f"#{command}".split()) in "".join(whole.split())
+            for sentence in told.remember if last else ():
+                assert sentence in shown[0]
+            assert panel.size.height == len(panel.lines)
+            assert panel.region.bottom == keys.region.y == 23
+    app.player.close()
+
+
+async def test_the_story_waits_for_who_reads_all_of_it(tmp_path, monkeypatch):
+    app = demonstration("snapshots", tmp_path / "machine", polls=False, speed=8.0)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed(sample_of(app))
+        await pilot.press("p")
+        await step_on(pilot)
+        monkeypatch.setattr(app._narrator, "is_due", lambda: True)
+        await pilot.press("semicolon")
+        await pilot.pause(0.6)
+        assert app.narration.page == 1
+        await pilot.press("semicolon")
+        await until(pilot, lambda: app.narration.page > 1, "the next page")
+    app.player.close()
+
+
+async def test_alerts_make_no_toast_and_others_stand_above_the_story(tmp_path):
+    app = demonstration("overprovision", tmp_path / "machine", polls=False)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.feed(sample_of(app))
+        await pilot.press("p")
+        await step_on(pilot, 3)
+        app.feed(sample_of(app))
+        await pilot.pause()
+        assert app.known.memory.alerts.alerts
+        assert list(app._notifications) == []
+        app.notify("copied")
+        await pilot.pause()
+        await pilot.pause()
+        (toast,) = app.screen.query("Toast")
+        assert toast.region.bottom <= app.screen.query_one("#narration").region.y
+        assert toast.region.y >= 2
     app.player.close()

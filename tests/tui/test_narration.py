@@ -1,6 +1,7 @@
 """The lines of the panel that tells a story."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -9,7 +10,7 @@ from dmtui.lab.scenarios import SCENARIOS, find
 from dmtui.tui.figures import Density, Look
 from dmtui.tui.glyphs import ASCII
 from dmtui.tui.lines import text_of, width_of
-from dmtui.tui.paint.narration import Narration, narration_lines
+from dmtui.tui.paint.narration import Narration, _commands, narration_lines, next_part
 
 WIDTHS = {Density.COMPACT: 76, Density.NORMAL: 114, Density.ROOMY: 194}
 EVERY_DENSITY = pytest.mark.parametrize("density", WIDTHS)
@@ -31,9 +32,9 @@ def pages(tmp_path_factory):
 
 
 @EVERY_DENSITY
-def test_it_has_always_the_same_number_of_lines_and_they_fit(pages, density):
+def test_a_step_has_always_the_same_number_of_lines_and_they_fit(pages, density):
     width = WIDTHS[density]
-    painted = [narration_lines(page, Look(density=density), width) for page in pages]
+    painted = [narration_lines(page, Look(density=density), width) for page in pages if not page.closing]
     assert len({len(lines) for lines in painted}) == 1
     assert all(width_of(spans) <= width for lines in painted for spans in lines)
 
@@ -53,7 +54,54 @@ def test_a_command_is_always_among_the_lines_where_there_is_one(pages, density):
     for page in pages:
         if page.played is not None:
             text = text_of(narration_lines(page, Look(density=density), WIDTHS[density]))
-            assert "\n# " in text or "more: dmtui demo" in text
+            assert "\n# " in text or "more: ; shows all of it" in text
+
+
+def squeezed(text):
+    """Without the spaces, at which lines are broken; and without the signs of a part."""
+    return "".join(re.sub(r"… part \d+ of \d+: ; \S.*|; folds it", "", text).split())
+
+
+def all_parts(page, density):
+    """Everything that the key shows one after another, from the first part on."""
+    width, shown = WIDTHS[density], []
+    for _ in range(20):
+        shown.append(text_of(narration_lines(page, Look(density=density), width)[1:]))
+        page = dataclasses.replace(page, part=next_part(page, width))
+        if page.part == 0:
+            return shown
+    raise AssertionError("it goes on for ever")
+
+
+@EVERY_DENSITY
+def test_what_is_not_told_at_first_is_told_by_a_key_and_nothing_is_cut(pages, density):
+    for page in pages:
+        first, *parts = all_parts(page, density)
+        if "shows all of it" not in first and not page.closing:
+            assert "…" not in first
+            continue
+        told = squeezed("\n".join([first, *parts] if page.closing else parts))
+        words = page.scenario.remember if page.closing else (page.step.intro, page.played.told, *page.played.errors)
+        for text in (*words, *_commands(page)):
+            assert squeezed(text) in told
+
+
+@EVERY_DENSITY
+def test_what_to_remember_and_the_real_commands_are_told_whole_at_once(pages, density):
+    closings = [page for page in pages if page.closing]
+    assert len(closings) == len(SCENARIOS)
+    for page in closings:
+        assert len(all_parts(page, density)) == 1
+
+
+def test_in_a_very_small_terminal_the_end_has_parts_too():
+    page = Narration(find("overprovision"), 99, room=4)
+    width = WIDTHS[Density.COMPACT]
+    parts = all_parts(page, Density.COMPACT)
+    assert parts[0].endswith(f"… part 1 of {len(parts)}: ; goes on")
+    assert parts[-1].endswith("; is the first again")
+    assert all(len(part.splitlines()) <= 4 for part in parts)
+    assert next_part(dataclasses.replace(page, part=len(parts) - 1), width) == 0
 
 
 def test_in_ascii_nothing_else_is_drawn(pages):

@@ -198,6 +198,12 @@ class TestWhatToDoNext:
         ]
         assert len(text_of(alert_lines(Wrong(alerts), LOOK, 110)).splitlines()) == len(shown) + 1
 
+    def test_what_the_same_commands_do_is_told_once(self):
+        full = dataclasses.replace(samples.full_pool(), metadata=samples.docker_pool().metadata, owner="dmtui")
+        alerts = view_of(full, samples.sample(full, at=samples.NOW - 1)).alerts
+        assert len({alert.next_step for alert in alerts}) == 2
+        assert text_of(alert_lines(Wrong(alerts), LOOK, 110)).count("pool extend --data") == 1
+
     def test_of_our_own_pool_the_key_is_named_where_it_works(self):
         alerts = view_of(dataclasses.replace(samples.damaged_pool(), owner="dmtui")).alerts
         assert "next     X, take it down, check its metadata\n" in text_of(alert_lines(Wrong(alerts, True), LOOK, 110))

@@ -9,7 +9,7 @@ from dmtui.monitor.alerts import Alert
 from dmtui.monitor.nextsteps import NextStep
 from dmtui.thinpool.text import printable
 from dmtui.tui.figures import Density, Level, Look, age, moment
-from dmtui.tui.lines import Line, Span, crop
+from dmtui.tui.lines import Line, Span, crop, width_of, without_aside
 from dmtui.tui.paint.help import entry
 from dmtui.tui.wrong import Wrong, step_words
 
@@ -63,8 +63,10 @@ def _labelled(label: str, texts: Sequence[str], width: int, role: str) -> list[L
 
 
 def _steps(alerts: Sequence[Alert]) -> list[NextStep]:
-    """What to do about them: what serves several once."""
-    return list(dict.fromkeys(alert.next_step for alert in alerts if alert.next_step is not None))
+    """What to do about them; of what is done by the same commands the first."""
+    steps = [alert.next_step for alert in alerts if alert.next_step is not None]
+    first = {step.commands: step for step in reversed(steps)}
+    return [step for step in dict.fromkeys(steps) if first[step.commands] == step]
 
 
 def _alert(alert: Alert, look: Look, width: int) -> Line:
@@ -75,7 +77,8 @@ def _alert(alert: Alert, look: Look, width: int) -> Line:
         head.append(Span(f"{since:<26}", "muted"))
     if alert.acknowledged:
         head.append(Span("seen  ", "muted"))
-    return crop((*head, Span(printable(alert.text))), width, look.glyphs.ellipsis)
+    text = without_aside(printable(alert.text), width - width_of(head))
+    return crop((*head, Span(text)), width, look.glyphs.ellipsis)
 
 
 def _old(alert: Alert) -> bool:
