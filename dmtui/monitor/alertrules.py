@@ -146,7 +146,7 @@ def _debt(pool: Pool, ladder: Ladder) -> Iterator[Figure]:
             f"its file system has {format_size(worst.free_bytes)} free"
         )
         missing = 100 * worst.missing_fraction
-        brief = f"host has {format_size(worst.free_bytes)} for {format_size(worst.owed_bytes)}"
+        brief = f"promised {format_size(worst.owed_bytes)}, host has {format_size(worst.free_bytes)}"
         yield Figure(Rule.HOST_DEBT, max(0.0, missing), missing, ladder, text, brief=brief)
 
 

@@ -56,10 +56,10 @@ def _data_step(pool: Pool, ours: str) -> NextStep:
         return NextStep(ours, (f"lvextend --size +SIZE {pool.display_name}",))
     by_hand = (*_grown(pool.data_backing), _longer_table(pool))
     if pool.owner == Owner.DOCKER.value:
-        return NextStep("remove what Docker does not use, or extend", ("docker system prune", *_docker(pool, "--data")))
+        return NextStep("docker system prune, or extend", ("docker system prune", *_docker(pool, "--data")))
     if pool.owner == Owner.CONTAINERD.value:
         return NextStep("remove snapshots, or extend by hand", ("ctr snapshots rm KEY", *by_hand))
-    return NextStep("extend it by hand, or delete thin devices", by_hand)
+    return NextStep("extend by hand, or delete devices", by_hand)
 
 
 def _more_metadata(pool: Pool) -> NextStep:
@@ -69,20 +69,17 @@ def _more_metadata(pool: Pool) -> NextStep:
     if pool.owner == Owner.LVM.value:
         return NextStep(text, (f"lvextend --poolmetadatasize +SIZE {pool.display_name}",))
     if pool.owner == Owner.DOCKER.value:
-        return NextStep(f"{text}, Docker stopped", _docker(pool, "--metadata"))
+        return NextStep("stop Docker, extend its metadata", _docker(pool, "--metadata"))
     # Unlike more data, more metadata need no new table: the kernel looks at the device when the pool is resumed.
     resumed = f"dmsetup suspend {pool.name} && dmsetup resume {pool.name}"
     return NextStep(f"{text} by hand", (*_grown(pool.metadata_backing), resumed))
 
 
 def _host_space(pool: Pool) -> NextStep:
-    files = (each.loop_file for each in (pool.data_backing, pool.metadata_backing) if each.loop_file is not None)
-    looks = tuple(f"df --human-readable {file}" for file in list(files)[:1])
     if pool.owner == Owner.DMTUI.value:
-        text = "trim, and free space on the host file system"
-        return NextStep(text, (_dmtui(pool, "pool trim"), *looks), "pool_trim")
+        return NextStep("trim, and free space on the host", (_dmtui(pool, "pool trim"),), "pool_trim")
     frees = {Owner.DOCKER.value: "docker system prune", Owner.CONTAINERD.value: "ctr snapshots rm KEY"}
-    return NextStep("free space on the host file system, and trim", (*looks, frees.get(pool.owner, "fstrim --all")))
+    return NextStep("free space on the host, and trim", (frees.get(pool.owner, "fstrim --all"),))
 
 
 def _of_mode(pool: Pool) -> NextStep:
@@ -110,10 +107,10 @@ def _taken_down(pool: Pool, text: str, check: str) -> NextStep:
     if pool.owner == Owner.LVM.value:  # its activation runs thin_check, which clears the mark where all is well
         name = pool.display_name
         repair = (f"lvchange --activate n {name}", f"lvconvert --repair {name}", f"lvchange --activate y {name}")
-        return NextStep("deactivate its volumes and it, then repair", repair)
+        return NextStep("deactivate all of it, then repair", repair)
     service = {Owner.DOCKER.value: "docker", Owner.CONTAINERD.value: "containerd"}.get(pool.owner)
     if service is None:
-        return NextStep(f"{text}, load it anew", (f"dmsetup remove {pool.name}", checks))
+        return NextStep("take it down, check it, load it anew", (f"dmsetup remove {pool.name}", checks))
     stop, start = (f"systemctl {word} {service}" for word in ("stop", "start"))
     return NextStep(text, (stop, f"dmsetup remove {pool.name}", checks, start))
 
@@ -129,16 +126,16 @@ def _of_metadata_file(pool: Pool) -> NextStep:
 def _of_file(backing: Backing) -> NextStep:
     loop = backing.device or backing.dev
     if backing.loop_file_deleted:
-        text = "stop its users, then save it while it lives"
+        text = "stop its users, save it now"
         return NextStep(text, (f"dd if={loop} of=FILE bs=1M conv=sparse",))
     if backing.loop_file_missing:
         return NextStep("find out where the file is now", (f"losetup --list {loop}",))
     detached = tuple(f"losetup --detach {other}" for other in backing.loop_file_also_on)
-    return NextStep("detach the other once nothing uses it", detached)
+    return NextStep("detach the one that nothing uses", detached)
 
 
 def _resume(pool: Pool) -> NextStep:
-    return NextStep("resume it, unless somebody is at work on it", (f"dmsetup resume {pool.name}",))
+    return NextStep("resume it, unless work goes on", (f"dmsetup resume {pool.name}",))
 
 
 def _dmtui(pool: Pool, words: str) -> str:

@@ -34,7 +34,7 @@ def commands(rule, pool, **changes):
 def test_every_rule_has_a_step_for_every_owner(rule, owner):
     step = next_step(rule, dataclasses.replace(DOCKERS, owner=owner.value, mode="Fail"))
     assert step.text
-    assert len(step.text) <= 50
+    assert len(step.text) <= 36
     assert bool(step.action) is (
         owner is Owner.DMTUI and rule not in (Rule.DATA_FILE, Rule.METADATA_FILE, Rule.SUSPENDED)
     )

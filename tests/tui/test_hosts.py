@@ -409,6 +409,20 @@ async def test_commands_that_are_copied_go_to_the_host(three):
     assert f"ssh web1 'dmsetup status {samples.docker_pool().devices[0].name}'" in texts
 
 
+async def test_what_to_do_about_an_alert_is_copied_for_a_shell_here(three):
+    hosts, pilot = three
+    hosts.send("web1", samples.failed_pool(), at=samples.NOW + 3)
+    await pilot.pause()
+    await pilot.press("2")
+    await pilot.pause()
+    await pilot.press("y")
+    await pilot.pause()
+    texts = [entry.text for entry in hosts.app.screen._entries]
+    assert "ssh web1 'systemctl stop docker'" in texts
+    assert "ssh web1 'systemctl start docker'" in texts
+    assert "take it down, check its metadata" in texts
+
+
 async def test_the_machine_and_its_log_are_not_made_up(three):
     hosts, pilot = three
     await pilot.press("6")

@@ -190,7 +190,7 @@ class TestWhatToDoNext:
         assert [alert.rule for alert in alerts] == [Rule.MODE, Rule.DATA]
         shown = text_of(alert_lines(Wrong(alerts[:1]), LOOK, 110)).splitlines()
         assert shown[1:] == [
-            "  next     remove what Docker does not use, or extend",
+            "  next     docker system prune, or extend",
             "  command  docker system prune",
             "           systemctl stop docker",
             "           dmtui --graph /var/lib/docker/devicemapper pool extend --data SIZE",

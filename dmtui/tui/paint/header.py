@@ -9,7 +9,6 @@ from dmtui.monitor.sample import Sample
 from dmtui.monitor.severity import Severity
 from dmtui.thinpool.text import printable
 from dmtui.thinpool.values import frozen
-from dmtui.tui.actions import key_of
 from dmtui.tui.alarms import Notice
 from dmtui.tui.figures import Level, Look, age, moment
 from dmtui.tui.freshness import Flow, Freshness
@@ -159,7 +158,8 @@ def _alert_line(view: TopView, notice: Notice, look: Look, width: int) -> Line:
         fitting = (way for way in ways if sum(map(cell_len, way)) <= room)
         text, step, tail = next(fitting, (text, "", tail))
     right = (Span(f"{tail} ", "muted"),)
-    return spread((*head, Span(text, level.role), Span(step, "strong")), right, width, glyphs.ellipsis)
+    left = (*head, Span(text, level.role), *((Span(step, "strong"),) if step else ()))
+    return spread(left, right, width, glyphs.ellipsis)
 
 
 def _texts(notice: Notice) -> tuple[str, ...]:
@@ -170,10 +170,11 @@ def _texts(notice: Notice) -> tuple[str, ...]:
 
 
 def _steps(view: TopView, step: NextStep) -> tuple[str, ...]:
-    """What to do in several lengths: a command says more than words, but a key of ours is shorter."""
+    """What to do in several lengths: one command says more than words; of words the first are what to do first."""
     words = step_words(step, view.can_change)
     keyed = step.action and view.can_change
-    told = (words, key_of(step.action)) if keyed else (*step.commands[:1], words)
+    command = step.commands if len(step.commands) == 1 and not keyed else ()
+    told = (*command, words, words.partition(",")[0])
     return tuple(f"  next: {printable(each)}" for each in told)
 
 
