@@ -341,6 +341,11 @@ def key_of(action_id: str) -> str:
     return _BY_ID[action_id].footer_key
 
 
+def bound(action: str) -> bool:
+    """Whether an action, as Textual runs it, has keys everywhere."""
+    return any(each.scope is Scope.APP and each.call.partition("(")[0] == action for each in ACTIONS)
+
+
 def offered(situation: Situation) -> list[Action]:
     """What the palette offers: what is possible everywhere and on the screen that is shown."""
     here = (Scope.APP, situation.screen)

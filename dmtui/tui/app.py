@@ -19,10 +19,10 @@ from dmtui.monitor.poller import DEFAULT_INTERVAL_SECONDS, PollFailed
 from dmtui.monitor.sample import Sample
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.text import printable
-from dmtui.tui.actions import ACTIONS, Scope, Situation, allowed, bindings, call_of, called, offered, scope_of
+from dmtui.tui.actions import Scope, Situation, allowed, bindings, bound, call_of, called, offered, scope_of
 from dmtui.tui.ageing import Ageing
 from dmtui.tui.alarms import Alarms
-from dmtui.tui.changes import Changes, Delivered, Target
+from dmtui.tui.changes import Changes, Delivered
 from dmtui.tui.commanded import CommandedApp
 from dmtui.tui.facts import FactsCame, Inquiry
 from dmtui.tui.figures import DEFAULT_THRESHOLDS, Density, Look
@@ -31,7 +31,7 @@ from dmtui.tui.kept import Keeper
 from dmtui.tui.known import Known
 from dmtui.tui.logbook import Logbook, Noted
 from dmtui.tui.look import stylesheet, variable_defaults
-from dmtui.tui.navigation import back, go, scope_shown
+from dmtui.tui.navigation import back, covered_screen, go, scope_shown
 from dmtui.tui.overlays import lay_over
 from dmtui.tui.paint.header import TopView
 from dmtui.tui.polled import Polled
@@ -52,9 +52,6 @@ if TYPE_CHECKING:  # loaded when they are asked for
     from dmtui.tui.deliveries import OpenEngine
 
 STYLESHEETS = tuple(stylesheet(f"{name}.tcss") for name in ("dashboard", "overview"))
-
-_BOUND = frozenset(action.call.partition("(")[0] for action in ACTIONS if action.scope is Scope.APP)
-"""Actions of the app that have keys, as Textual calls them."""
 
 
 class DashboardApp(CommandedApp):
@@ -118,8 +115,7 @@ class DashboardApp(CommandedApp):
         self.stream = Stream(take, self._deliver, interval_seconds, clock, player)
         self.known = Known(self.stream, thresholds, Choices(self._keeper.kept.span_seconds), initial_pool)
         self._alarms = Alarms(bell and self._keeper.kept.bell)
-        self._toasts = Toasts()
-        self._min_free_percent = min_free_percent
+        self._toasts, self._min_free_percent = Toasts(), min_free_percent
         worker_opens = None if open_engine is None else partial(open_engine, recovering=True, making=False)
         self._reaper = Reaper(worker_opens, self.post_message)
         self._changes = Changes(self, open_engine, clock, self.show_newest, self.action_poll)
@@ -168,7 +164,11 @@ class DashboardApp(CommandedApp):
         changes = self.known.take_in(outcome)
         if isinstance(outcome, Sample):
             self._alarms.tell(self, changes, self.known.memory.alerts.worst, self._look.glyphs)
-            self._keep_selection(outcome)
+            other, gone = self.known.keep_selection(outcome)
+            if gone:
+                self.notify(f"pool {printable(gone)} is gone", severity="warning", markup=False)
+            if other:
+                self.refresh_bindings()
             self._changes.follow(outcome)
         self.show_newest()
 
@@ -182,6 +182,9 @@ class DashboardApp(CommandedApp):
                 self._keeper.restore(screen)
                 self.fill(screen)
             else:
+                below = covered_screen(self)
+                if below is not None and below.outgrown:
+                    self.fill(below)
                 for top in screen.query(Top):
                     top.show(self._top, replace(self._look, density=density_of(*self.size)))
         self._keep_choices()
@@ -197,24 +200,14 @@ class DashboardApp(CommandedApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The registry decides; what lies over a screen keeps its keys from it, all but those that leave."""
-        if action in _BOUND and action != "quit" and self.covered:
+        if action != "quit" and bound(action) and covered_screen(self) is not None:
             return False
         return allowed(called(action, parameters), self._situation)
 
-    @property
-    def covered(self) -> bool:
-        """Whether something lies over the dashboard's screen: a help, a dialog, the palette."""
-        return bool(self.screen_stack) and not isinstance(self.screen, DashboardScreen)
-
     def on_resize(self) -> None:
         """The terminal has another size; Textual lays a covered screen out anew, but does not tell it."""
-        self.call_later(self._fit_covered)
-
-    def _fit_covered(self) -> None:
-        below = next((each for each in reversed(self.screen_stack) if isinstance(each, DashboardScreen)), None)
-        if self.covered and below is not None and below.is_mounted:
-            self.fill(below)
-            self.show_newest()
+        if covered_screen(self) is not None:
+            self.call_later(self.show_newest)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette offers the registry's actions and the themes."""
@@ -237,16 +230,13 @@ class DashboardApp(CommandedApp):
 
     def action_operate(self, operation_id: str) -> None:
         """Open the dialog of an operation, or say why it cannot be done."""
-        screen, known = self.screen if isinstance(self.screen, DashboardScreen) else None, self.known
-        key = (screen.device_key if screen else None) or known.device_name
-        marked = known.choices.marks.of(known.pool_name or "") if screen and screen.MARKS else frozenset[str]()
-        target = Target(known.sample, known.pool, key, self._look, marked)
-        self._changes.begin(operation_id, target)
+        screen = self.screen if isinstance(self.screen, DashboardScreen) else None
+        key, marks = (screen.device_key, screen.MARKS) if screen else (None, False)
+        self._changes.begin(operation_id, self.known.target(key, self._look, marks=marks))
 
     def on_notify(self, event: Notify) -> None:
         """A note is to pop up: make room for it."""
-        small = density_of(*self.size) is Density.COMPACT
-        if not self._toasts.admit(self, event.notification, small=small):
+        if not self._toasts.admit(self, event.notification, small=density_of(*self.size) is Density.COMPACT):
             event.prevent_default()
 
     def on_delivered(self, message: Delivered) -> None:
@@ -372,17 +362,9 @@ class DashboardApp(CommandedApp):
 
     @property
     def _situation(self) -> Situation:
-        sample, reaper = self.known.sample, self._reaper
-        return Situation(
-            self._read_only,
-            self.stream.paused,
-            polling=True,
-            has_pools=bool(sample and sample.pools),
-            can_reap=reaper.able,
-            reaping=reaper.worker is not None,
-            screen=scope_shown(self),
-            unseen=self.known.unseen,
-            replays=self.stream.replays,
+        reaping = self._reaper.worker is not None
+        return self.known.situation(
+            read_only=self._read_only, can_reap=self._reaper.able, reaping=reaping, screen=scope_shown(self)
         )
 
     @property
@@ -403,27 +385,12 @@ class DashboardApp(CommandedApp):
         self.refresh_bindings()
         self.show_newest()
 
-    def _keep_selection(self, sample: Sample) -> None:
-        other, gone = self.known.keep_selection(sample)
-        if gone:
-            self.notify(f"pool {printable(gone)} is gone", severity="warning", markup=False)
-        if other:
-            self.refresh_bindings()
-
     def _state(self, screen: DashboardScreen) -> DashboardState:
-        known = self.known
-        return DashboardState(
-            known.sample,
-            known.pool,
-            known.device_name,
-            known.memory,
-            known.trail,
+        return self.known.state(
             self._top,
             replace(self._look, density=screen.density),
             self._situation,
-            known.choices,
-            self._min_free_percent,
-            known.device_trail,
+            min_free_percent=self._min_free_percent,
             performing=self._changes.performing,
             finished=self._changes.finished,
             logged=self._logbook.entries,

@@ -40,9 +40,9 @@ class CommandedApp(App[None]):
 
     @property
     def _takes_a_colon(self) -> bool:
-        """Whether it would be typed somewhere, or concerns a dialog."""
+        """Whether it would be typed somewhere, or concerns what lies over the dashboard's screen."""
         screen = cast("Screen[Any]", self.screen)  # pyright: ignore[reportUnknownMemberType]
-        return isinstance(self.focused, Input) or screen.is_modal
+        return isinstance(self.focused, Input) or screen.is_modal or not self.check_action("command_palette", ())
 
     async def _offer(self, commands: Sequence[SystemCommand], title: str) -> None:
         """Show the palette, and wait until it is there: the keys that follow are meant for it."""

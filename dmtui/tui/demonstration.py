@@ -26,6 +26,7 @@ from dmtui.tui.app import STYLESHEETS, DashboardApp
 from dmtui.tui.kept import Keeper, state_path
 from dmtui.tui.look import stylesheet
 from dmtui.tui.narrator import Narrator, Settled
+from dmtui.tui.navigation import covered_screen
 from dmtui.tui.paint.narration import Narration, narration_lines, next_part
 from dmtui.tui.screens.base import DashboardScreen, titled
 from dmtui.tui.widgets.panel import Panel
@@ -122,7 +123,7 @@ class DemonstrationApp(DashboardApp):
 
     async def _advance(self) -> None:
         """Go on when the page was shown long enough; who reads something else is waited for."""
-        reads = self.covered or self._part > 0
+        reads = covered_screen(self) is not None or self._part > 0
         if self.is_running and self._narrator.is_due() and not reads:
             await self.action_demo("on")
 

@@ -28,7 +28,7 @@ from dmtui.tui.alarms import notice_of
 from dmtui.tui.app import DashboardApp
 from dmtui.tui.facts import Inquiry
 from dmtui.tui.known import Known
-from dmtui.tui.navigation import go
+from dmtui.tui.navigation import covered_screen, go
 from dmtui.tui.owners import refusal
 from dmtui.tui.screens.base import DashboardScreen
 from dmtui.tui.screens.hosts import HostsScreen
@@ -134,7 +134,8 @@ class HostsApp(DashboardApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What would change something is answered, with what to type."""
-        return True if action in _CHANGING and not self.covered else super().check_action(action, parameters)
+        uncovered = covered_screen(self) is None
+        return True if action in _CHANGING and uncovered else super().check_action(action, parameters)
 
     async def action_host(self, way: str) -> None:
         """Show the host ``before`` or the ``next``."""
@@ -176,7 +177,7 @@ class HostsApp(DashboardApp):
 
     async def on_click(self, event: Click) -> None:
         """The line at the top leads to the hosts."""
-        if event.widget is not None and event.widget.id == "header" and not self.covered:
+        if event.widget is not None and event.widget.id == "header" and covered_screen(self) is None:
             await self.action_go(Scope.HOSTS.value)
 
     def on_arrived(self, message: Arrived) -> None:

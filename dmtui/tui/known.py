@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from dmtui.monitor.alertrules import Rule
 from dmtui.monitor.alerts import Alert, Change
@@ -11,10 +12,13 @@ from dmtui.monitor.memory import Memory
 from dmtui.monitor.poller import PollFailed
 from dmtui.monitor.sample import Pool, Sample
 from dmtui.monitor.thresholds import Thresholds
+from dmtui.tui.actions import Situation
 from dmtui.tui.alarms import Notice, notice_of, worst_first
+from dmtui.tui.changes import Target
+from dmtui.tui.figures import Look
 from dmtui.tui.history import DeviceTrail, History
 from dmtui.tui.paint.header import TopView
-from dmtui.tui.state import Choices
+from dmtui.tui.state import Choices, DashboardState
 from dmtui.tui.stream import Stream
 
 
@@ -72,6 +76,22 @@ class Known:
         """What the lines at the top show; see `TopView`."""
         view = TopView.of(self.sample, banner, read_only, self.stream.freshness, self.notice)
         return replace(view, can_change=can_change)
+
+    def state(self, top: TopView, look: Look, situation: Situation, **more: Any) -> DashboardState:  # noqa: ANN401
+        """Everything that screens draw from; `more` is what is not known from samples, see `DashboardState`."""
+        known = (self.sample, self.pool, self.device_name, self.memory, self.trail)
+        return DashboardState(*known, top, look, situation, self.choices, device_trail=self.device_trail, **more)
+
+    def situation(self, **more: Any) -> Situation:  # noqa: ANN401
+        """What decides which actions are allowed; `more` is what is not known from samples."""
+        has_pools = bool(self.sample and self.sample.pools)
+        stream = self.stream
+        return Situation(paused=stream.paused, replays=stream.replays, has_pools=has_pools, unseen=self.unseen, **more)
+
+    def target(self, device_key: str | None, look: Look, *, marks: bool) -> Target:
+        """What an operation is asked for; `marks`: of all devices that are marked."""
+        marked = self.choices.marks.of(self.pool_name or "") if marks else frozenset[str]()
+        return Target(self.sample, self.pool, device_key or self.device_name, look, marked)
 
     @property
     def unseen(self) -> bool:

@@ -34,6 +34,12 @@ def scope_shown(app: App[None]) -> Scope:
     return next(shown, Scope.OVERVIEW)
 
 
+def covered_screen(app: App[None]) -> DashboardScreen | None:
+    """The screen of the dashboard under what lies over it: a help, a dialog, the palette; None where nothing does."""
+    shown = [screen for screen in reversed(app.screen_stack) if isinstance(screen, DashboardScreen)]
+    return shown[0] if shown and shown[0] is not app.screen else None
+
+
 async def back(app: App[None]) -> None:
     """Show the screen below."""
     if len(app.screen_stack) > 1:

@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-from textual.command import CommandPalette
 
 from dmtui.tui.actions import ACTIONS, Scope
 from dmtui.tui.screens.base import DashboardScreen, density_of
@@ -11,6 +10,7 @@ from dmtui.tui.screens.copy import CopyScreen
 from dmtui.tui.screens.explain import ExplainScreen
 from dmtui.tui.screens.help import HelpScreen
 from dmtui.tui.screens.operation import OperationScreen
+from dmtui.tui.screens.palette import PaletteScreen
 from tests.tui import samples
 from tests.tui.farhosts import Hosts
 
@@ -120,7 +120,7 @@ async def test_a_screen_follows_a_new_size_under_what_lies_over_it(changing, fir
         await pilot.pause(0.02)
         if not isinstance(app.screen, DashboardScreen):
             break
-    assert isinstance(app.screen, (*OVERLAYS.values(), CommandPalette, OperationScreen))
+    assert isinstance(app.screen, (*OVERLAYS.values(), PaletteScreen, OperationScreen))
     await pilot.resize_terminal(*second)
     await pilot.pause()
     below = app.screen_stack[-2]

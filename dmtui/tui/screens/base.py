@@ -154,6 +154,11 @@ class DashboardScreen(Screen[None]):
         """How much room there is at present."""
         return density_of(*self.app.size)  # pyright: ignore[reportUnknownMemberType] - before it is laid out, too
 
+    @property
+    def outgrown(self) -> bool:
+        """Whether the terminal has another size than when it was shown."""
+        return self.is_mounted and self._shown_at != self.app.size  # pyright: ignore[reportUnknownMemberType]
+
     def show(self, state: DashboardState) -> None:
         """Show a state."""
         self._host, self._wrong = state.top.host, state.wrong
