@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dmtui.cli.emulator import changed, device_name, emulated
 from dmtui.cli.session import Session
 from dmtui.thinpool.errors import BadUsageError, ExitStatus
+
+if TYPE_CHECKING:
+    from dmtui.machine.emulated import EmulatedMachine
 
 ONCE = ("fail-metadata-write", "fail-pool", "clear-needs-check")
 LASTING = ("data-error", "metadata-error", "metadata-write-error", "hang", "udev-lag")
@@ -42,24 +47,30 @@ def fault(session: Session, arguments: argparse.Namespace) -> int:
     if arguments.subject and arguments.kind == "udev-lag":
         raise BadUsageError(command, "is of no device", "leave the name out")
     machine = changed(session)
-    subject = arguments.subject or "pool"
-    if not subject.startswith("/"):
-        subject = device_name(session, machine, subject)
-    if arguments.off:
-        machine.outages.end(arguments.kind, subject if arguments.subject else "")
+    if arguments.off and not arguments.subject:
+        machine.outages.end(arguments.kind, "")
     elif arguments.kind == "udev-lag":
         machine.outages.lag_udev(5.0 if arguments.seconds is None else arguments.seconds)
     elif arguments.kind == "clear-needs-check":
         machine.faults.clear_needs_check(arguments.subject or f"{session.graph_directory}/devicemapper/metadata")
     else:
-        causes = {
-            "fail-metadata-write": machine.faults.fail_metadata_operation,
-            "fail-pool": machine.faults.fail_pool,
-            "hang": machine.outages.hang,
-        }
-        cause = causes.get(arguments.kind)
-        if cause is None:
-            machine.outages.break_disk(arguments.kind, subject)
-        else:
-            cause(subject)
+        _of_subject(session, machine, arguments)
     return int(ExitStatus.DONE)
+
+
+def _of_subject(session: Session, machine: EmulatedMachine, arguments: argparse.Namespace) -> None:
+    """A fault of an active device, or of what is at a path."""
+    subject = arguments.subject or "pool"
+    if not subject.startswith("/"):
+        subject = device_name(session, machine, subject)
+    causes: dict[str, Callable[[str], None]] = {
+        "fail-metadata-write": machine.faults.fail_metadata_operation,
+        "fail-pool": machine.faults.fail_pool,
+        "hang": machine.outages.hang,
+    }
+    if arguments.off:
+        machine.outages.end(arguments.kind, subject)
+    elif arguments.kind in causes:
+        causes[arguments.kind](subject)
+    else:
+        machine.outages.break_disk(arguments.kind, subject)

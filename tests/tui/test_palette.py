@@ -75,7 +75,7 @@ async def test_a_burst_lands_on_its_screen_every_time(dashboard):
     async with app.run_test(size=(120, 40)) as pilot:
         app.feed(samples.sample(samples.docker_pool()))
         await pilot.pause()
-        for _ in range(30):
+        for _ in range(8):
             burst(app, *":events", "enter")
             await settled(pilot)
             assert app.screen.SCOPE is Scope.EVENTS
