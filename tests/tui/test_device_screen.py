@@ -47,6 +47,12 @@ class TestPainters:
         ):
             assert words in shown
 
+    @pytest.mark.parametrize(("seconds", "words"), [(0.0, "less than 1 min ago"), (60.0, "1 min ago")])
+    def test_a_new_device_is_not_said_to_be_of_this_second(self, seconds, words):
+        view = view_of("web-frontend-00")
+        view = dataclasses.replace(view, row=view.row._replace(age_seconds=seconds))
+        assert f"created      {words}\n" in text_of(device_lines(view, LOOK, 70))
+
     def test_an_inactive_device_has_no_figures_and_no_zero(self):
         view = view_of("web-cache-01")
         assert "none while inactive" in text_of(device_lines(view, LOOK, 70))

@@ -54,6 +54,11 @@ def device_lines(view: DeviceView, look: Look, width: int) -> list[Line]:
     return [crop(spans, width, look.glyphs.ellipsis) for spans in lines]
 
 
+def _since(minutes_in_seconds: float) -> str:
+    """How long ago, of an age that is told in whole minutes: its 0 is not "0 s ago"."""
+    return f"{age(minutes_in_seconds)} ago" if minutes_in_seconds >= 60 else "less than 1 min ago"
+
+
 def _facts(view: DeviceView, look: Look, room: int) -> list[tuple[str, Line]]:
     row, device, record = view.row, view.row.device, view.row.record
 
@@ -62,7 +67,7 @@ def _facts(view: DeviceView, look: Look, room: int) -> list[tuple[str, Line]]:
 
     words, level = state_of(row)
     role = level.role if level is not Level.OK else "ok" if device else "muted"
-    made = _UNKNOWN if row.age_seconds is None else Span(f"{age(row.age_seconds)} ago")
+    made = _UNKNOWN if row.age_seconds is None else Span(_since(row.age_seconds))
     rows: list[tuple[str, Line]] = [
         ("name", named(row.display_name, "strong")),
         ("state", (Span(f"{state_sign(row, look.glyphs)} {words}", role),)),
