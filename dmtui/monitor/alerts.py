@@ -19,6 +19,8 @@ from dmtui.thinpool.values import frozen
 
 GONE_AFTER_POLLS = 3
 """The alerts of a pool end when so many samples in a row do not have it."""
+POOL_IS_GONE = "the pool is gone"
+"""The text of an alert that has ended so: nothing has become better."""
 
 Key = tuple[str, Rule]
 """What tells one alert from another: the pool's name and the rule."""
@@ -169,7 +171,7 @@ class AlertState:
         for key in [key for key in tracks if absent.get(key[0], 0) >= GONE_AFTER_POLLS]:
             gone = tracks.pop(key).alert
             if gone is not None:
-                changes.append(Change(ChangeKind.ENDED, sample.taken_at, replace(gone, text="the pool is gone")))
+                changes.append(Change(ChangeKind.ENDED, sample.taken_at, replace(gone, text=POOL_IS_GONE)))
         at_work = {key: track for key, track in tracks.items() if track != _Track()}
         return AlertState(at_work, absent, first_at), tuple(changes)
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from textual.app import App
 from textual.notifications import Notify
 
-from dmtui.monitor.alerts import Alert, AlertState, Change, ChangeKind
+from dmtui.monitor.alerts import POOL_IS_GONE, Alert, AlertState, Change, ChangeKind
 from dmtui.monitor.sample import Pool
 from dmtui.monitor.severity import Severity
 from dmtui.monitor.thresholds import Thresholds
@@ -76,23 +76,27 @@ def worst_first(pools: Iterable[Pool], alerts: AlertState, thresholds: Threshold
 def toast_of(news: Iterable[News], glyphs: Glyphs) -> Toast | None:
     """One toast for all alerts that became WARN or CRIT or are no longer so bad: the worst, and how many more.
 
-    What was so at the first look is no news: the lines at the top tell it.
+    What was so at the first look is no news: the lines at the top tell it. What is over is not counted among the alerts
+    that came.
     """
-    loud = [each for each in news if (_is_rise(each.change) and not each.change.found) or _is_relief(each.change)]
-    loud.sort(key=lambda each: (_is_relief(each.change), -each.change.alert.severity))
+    news = tuple(news)
+    rises = [each for each in news if _is_rise(each.change) and not each.change.found]
+    reliefs = [each for each in news if _is_relief(each.change)]
+    loud = sorted(rises or reliefs, key=lambda each: -each.change.alert.severity)
     if not loud:
         return None
     worst, more = loud[0], len(loud) - 1
+    ended = f" {glyphs.dot} {len(reliefs)} over" if rises and reliefs else ""
     title, text, severity = _toast(worst.change, glyphs)
     hosts = sorted({each.host for each in loud if each.host})
     where = f"  on {hosts[0]}" if len(hosts) == 1 else f"  on {len(hosts)} hosts" if hosts else ""
     if not more:
-        return Toast(f"{title}  {printable(worst.change.alert.pool)}{where}", text, severity)
+        return Toast(f"{title}  {printable(worst.change.alert.pool)}{where}", f"{text}{ended}", severity)
     over = " over" if _is_relief(worst.change) else ""
     first = (
         f"{printable(worst.change.alert.pool)}{f' on {worst.host}' if len(hosts) > 1 and worst.host else ''}: {text}"
     )
-    return Toast(f"{title}  {len(loud)} alerts{over}{where}", f"{first} {glyphs.dot} and {more} more", severity)
+    return Toast(f"{title}  {len(loud)} alerts{over}{where}", f"{first} {glyphs.dot} and {more} more{ended}", severity)
 
 
 def rings(changes: Iterable[Change]) -> bool:
@@ -113,6 +117,8 @@ def _is_relief(change: Change) -> bool:
 def _toast(change: Change, glyphs: Glyphs) -> Toast:
     """How bad, and what."""
     alert = change.alert
+    if _is_relief(change) and alert.text == POOL_IS_GONE:
+        return Toast(f"{glyphs.off} gone", f"{alert.rule.value}: {POOL_IS_GONE}", "warning")
     if _is_relief(change):
         text = f"{alert.rule.value}: {'over' if change.kind is ChangeKind.ENDED else printable(alert.text)}"
         return Toast(f"{glyphs.ok} ok", text, "information")

@@ -186,6 +186,22 @@ async def test_a_toast_tells_a_new_alert_and_another_its_end(running):
     assert told(app) == [f"● ok  {DOCKER}: data space: over"]
 
 
+async def test_what_is_over_is_not_counted_among_the_alerts_that_came(running):
+    app, pilot = running
+    await feed(app, pilot, samples.docker_pool(0.5), times=1)
+    await feed(app, pilot, samples.docker_pool(0.95), start=1)
+    await feed(app, pilot, dataclasses.replace(samples.docker_pool(0.5), mode="Fail"), start=3)
+    assert told(app) == [f"✖ CRIT  {DOCKER}: the pool failed (Fail): all its I/O fails · 1 over"]
+
+
+async def test_the_alerts_of_a_pool_that_is_gone_are_not_told_to_be_ok(running):
+    app, pilot = running
+    await feed(app, pilot, samples.lvm_pool(), dataclasses.replace(samples.docker_pool(0.5), needs_check=True))
+    await feed(app, pilot, samples.lvm_pool(), times=3, start=3)
+    assert f"○ gone  {DOCKER}: needs_check: the pool is gone" in told(app)
+    assert not any("ok" in line for line in told(app))
+
+
 async def test_what_is_only_watched_makes_no_toast(running):
     app, pilot = running
     await feed(app, pilot, samples.docker_pool(0.80))
