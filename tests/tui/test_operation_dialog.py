@@ -92,6 +92,17 @@ class TestEveryOperation:
         assert "web" not in site.recorded
         assert site.audit[-1]["operation"] == "remove"
 
+    async def test_the_hint_says_what_enter_does_where_the_focus_is(self, changing):
+        app, pilot, _ = changing
+        await opened(pilot, "X")
+        await ready(pilot)
+        dialog = app.screen.query_one("#dialog")
+        assert app.focused.id == "cancel"
+        assert "enter or esc cancels" in str(dialog.border_subtitle)
+        await pilot.press("tab")
+        await until(pilot, lambda: app.focused.id == "run")
+        await until(pilot, lambda: "enter runs" in str(dialog.border_subtitle))
+
     async def test_remove_several(self, changing):
         _, pilot, site = changing
         await performed(pilot, "x", confirm="remove 2", name="web  db")

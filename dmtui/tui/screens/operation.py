@@ -299,6 +299,10 @@ class OperationScreen(ModalScreen[None]):
         self._desk.preview(self._request)
         self._draw()
 
+    def on_descendant_focus(self) -> None:
+        """What enter does depends on where it is pressed."""
+        self._entitle()
+
     def _entitle(self) -> None:
         """Say what is done, to how many devices, what is to be pressed and typed; drawn only when it is another."""
         count = len(dict.fromkeys(self._request.values.get("name", "").split()))
@@ -306,7 +310,8 @@ class OperationScreen(ModalScreen[None]):
         destroys = ": DESTROYS" if self._operation.risk is Risk.DESTROYS else ""
         title = f"{self._operation.title}{several}{destroys}"
         walks = self._stage is Stage.FORM and len(self._operation.fields) > 1
-        hint = _WALKING if walks else _HINTS[self._stage]
+        on_cancel = self._stage is Stage.FORM and self.focused is self._button("cancel")
+        hint = _ON_CANCEL if on_cancel else _WALKING if walks else _HINTS[self._stage]
         confirm = f"Type {self._to_be_typed} to enable {_verb(self._operation)}:"
         if self._words == (title, hint, confirm):
             return
@@ -390,6 +395,9 @@ _HINTS = {
 
 _WALKING = "enter next, the last runs, up and down scroll, ^y copies, esc cancels"
 """Of a form with several fields."""
+
+_ON_CANCEL = "tab next, up and down scroll, ^y copies, enter or esc cancels"
+"""Where enter runs nothing, as at the start of what destroys."""
 
 
 def _verb(wanted: Operation) -> str:
