@@ -88,6 +88,15 @@ async def test_the_device_s_screen_offers_its_table_line(running):
     assert offered(app)["table"] == "0 20971520 thin 253:0 2"
 
 
+async def test_of_a_tree_the_name_is_copied_without_its_branch(running):
+    app, pilot = running
+    await pilot.press("3", "t", "down", "down", "y")
+    await pilot.pause()
+    offers = offered(app)
+    assert offers["PARENT"] == "web-frontend-00"  # so it is drawn behind a branch
+    assert offers["DEVICE"] in {record.display_name for record in samples.recorded_pool().recorded or ()}
+
+
 async def test_escape_copies_nothing(running):
     app, pilot = running
     await pilot.press("y")

@@ -129,6 +129,9 @@ class AllDevicesTable(LineTable[DeviceRow]):
             self._tree = tree
             self._arrange(everything=True)
 
+    def _alone(self, row: DeviceRow) -> DeviceRow:
+        return row._replace(prefix="")
+
     def _ordered(self, rows: Sequence[DeviceRow]) -> list[DeviceRow]:
         if not self._tree:
             return super()._ordered(rows)

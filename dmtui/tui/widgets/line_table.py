@@ -148,11 +148,15 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         self._rows = rows
         self._arrange(everything=not same_look)
 
+    def _alone(self, row: Row) -> Row:
+        """The row without what only its place among the others gives it."""
+        return row
+
     def copied_entries(self) -> list[Entry]:
         """The values of the row under the cursor, in full, also those for which there is no column at present."""
         if not self._shown:
             return []
-        row, entries = self._shown[self._cursor], list[Entry]()
+        row, entries = self._alone(self._shown[self._cursor]), list[Entry]()
         for column in self._all_columns:
             room = FULL_WIDTH if column.align == "left" else column.width
             text = value_of("".join(span.text for span in column.paint(row, self._look, room)), self._look.glyphs)
