@@ -2,7 +2,9 @@
 
 import pytest
 
+from dmtui.cli.parser import build_parser
 from dmtui.lab.reading import size
+from dmtui.lab.scenarios import SCENARIOS
 from dmtui.machine.errors import DeviceMissingError, MachineError, TimedOutError
 from dmtui.thinpool.status import DiscardPolicy, NoSpacePolicy, PoolMode, PoolStatus
 
@@ -20,6 +22,19 @@ def used_blocks(line: str) -> int:
 
 def taken(outcome) -> int:
     return used_blocks(outcome.after) - used_blocks(outcome.before)
+
+
+def test_every_command_of_ours_that_is_named_for_a_real_machine_exists():
+    lines = [
+        line
+        for scenario in SCENARIOS
+        for line in (*scenario.commands, *(look for step in scenario.steps for look in step.looking))
+    ]
+    commands = [part.partition("    (")[0].split() for line in lines for part in line.split("; ")]
+    named = [" ".join(words[1:]) for words in commands if words[0] == "dmtui"]
+    assert "pool remove" in named
+    for command in named:
+        build_parser().parse_args(command.replace("SIZE", "1G").split())
 
 
 def test_a_fresh_snapshot_takes_no_data_block_and_maps_what_its_parent_maps(played):

@@ -180,6 +180,6 @@ SCENARIO = Scenario(
         "dmsetup info -c -o name,major,minor,open",
         "grep -l ' MAJOR:MINOR ' /proc/[0-9]*/mountinfo",
         "nsenter --mount --target PID umount MOUNTPOINT; or restart the service",
-        "dmtui diagnose    (names the holder); dmtui pool remove",
+        "dmtui pool remove    (again, once nothing holds it)",
     ),
 )
