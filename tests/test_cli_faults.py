@@ -2,10 +2,15 @@
 
 import json
 import os
+import shlex
 
 import pytest
 
 from dmtui.cli import main
+from dmtui.machine.emulated import EmulatedMachine
+from dmtui.monitor.alertrules import Rule
+from dmtui.monitor.discover import Discoverer
+from dmtui.monitor.nextsteps import next_step
 
 
 @pytest.fixture
@@ -123,3 +128,20 @@ def test_the_engine_keeps_off_a_graph_directory_in_which_dockerd_is_at_work(dmtu
     assert (status, "dockerd" in err) == (1, True)
     dmtui("emulator", "release", pid)
     assert dmtui("device", "create", "another")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [("fail-metadata-write", Rule.NEEDS_CHECK), ("fail-metadata-write", Rule.MODE), ("fail-pool", Rule.MODE)],
+)
+def test_what_an_alert_says_to_do_next_makes_the_pool_well_when_it_is_typed(dmtui, starter, fault, rule):
+    assert dmtui("emulator", "fault", fault)[0] == 0
+    machine = EmulatedMachine.open(starter.directory)
+    (pool,) = Discoverer(machine).take().pools
+    machine.close()
+    for command in next_step(rule, pool, emulated=True).commands:
+        ours = f"dmtui --machine emulated --emulated-dir {starter.directory} "
+        assert command.startswith(ours)
+        assert dmtui(*shlex.split(command.removeprefix(ours)))[0] == 0, command
+    report = json.loads(dmtui("info", "--format", "json")[1])
+    assert (report["mode"], report["needs_check"]) == ("rw", False)

@@ -197,7 +197,8 @@ def _advanced(
         severity, waiting = _settled(track, reading.severity, at, reading.polls, 0.0)
     if severity is Severity.INFO:
         return replace(waiting, alert=None), before and Change(ChangeKind.ENDED, at, before)
-    alert = _alert(before, pool, reading, severity, at)
+    step = next_step(reading.rule, pool, emulated=sample.machine == "emulated")
+    alert = replace(_alert(before, pool, reading, severity, at), next_step=step)
     kind = _kind(before, alert)
     if kind in (ChangeKind.WORSE, ChangeKind.OTHER):
         alert = replace(alert, acknowledged=False)
@@ -225,10 +226,9 @@ def _settled(track: _Track, wanted: Severity, at: float, polls: int, calm_second
 def _alert(before: Alert | None, pool: Pool, reading: Figure | Fact, severity: Severity, at: float) -> Alert:
     value = reading.value if isinstance(reading, Figure) else None
     word = "" if isinstance(reading, Figure) else reading.word
-    step = next_step(reading.rule, pool)
     if before is None:
         figures = (value, value, value, value)
-        made = Alert(reading.rule, pool.name, severity, reading.text, at, at, 1, *figures, word=word, next_step=step)
+        made = Alert(reading.rule, pool.name, severity, reading.text, at, at, 1, *figures, word=word)
         return replace(made, brief=reading.brief)
     after = replace(
         before,
@@ -238,7 +238,6 @@ def _alert(before: Alert | None, pool: Pool, reading: Figure | Fact, severity: S
         count=before.count + 1,
         value=value,
         word=word,
-        next_step=step,
         brief=reading.brief,
     )
     if value is None:

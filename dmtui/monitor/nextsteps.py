@@ -33,9 +33,23 @@ class NextStep:
     action: str = ""
 
 
-def next_step(rule: Rule, pool: Pool) -> NextStep:
-    """What to do about an alert of that rule about a pool as it is now."""
-    return _OF_RULE[rule](pool)
+def next_step(rule: Rule, pool: Pool, *, emulated: bool = False) -> NextStep:
+    """What to do about an alert of that rule about a pool as it is now, on a kernel's or on an emulated machine."""
+    step = _OF_RULE[rule](pool)
+    if not emulated:
+        return step
+    return NextStep(step.text, tuple(_emulated(each, graph_of(pool)) for each in step.commands), step.action)
+
+
+def _emulated(command: str, graph: str) -> str:
+    """The command that does on an emulated machine what one does on a real one; the graph lies in its directory."""
+    ours = f"dmtui --machine emulated --emulated-dir {graph.removesuffix('/devicemapper') or 'DIR'} "
+    named, clears = f"dmtui --graph {graph or 'DIR'} ", "thin_check --clear-needs-check-flag "
+    if command.startswith(clears):
+        return f"{ours}emulator fault clear-needs-check {command.removeprefix(clears)}"
+    if command.startswith("thin_check "):
+        return f"{ours}pool check"
+    return ours + command.removeprefix(named) if command.startswith(named) else command
 
 
 def graph_of(pool: Pool) -> str:

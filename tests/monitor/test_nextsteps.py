@@ -115,5 +115,16 @@ def test_an_alert_carries_the_step_of_its_pool_as_it_is_now():
     for at, changes in enumerate(({}, {}, FULL)):
         state, _ = state.step(made.sample(dataclasses.replace(OURS, **changes), at=made.NOW + at), {})
     by_rule = {alert.rule: alert.next_step for alert in state.alerts}
-    assert by_rule[Rule.DATA] == next_step(Rule.DATA, OURS)
+    assert by_rule[Rule.DATA] == next_step(Rule.DATA, OURS, emulated=True)
     assert by_rule[Rule.MODE].text == "extend it while writes wait"
+
+
+def test_on_an_emulated_machine_the_command_names_it_and_asks_no_kernel_s_program():
+    ours = f"dmtui --machine emulated --emulated-dir {GRAPH}"
+    file = f"{GRAPH}/devicemapper/metadata"
+    assert next_step(Rule.NEEDS_CHECK, OURS, emulated=True).commands == (
+        f"{ours} pool remove",
+        f"{ours} emulator fault clear-needs-check {file}",
+        f"{ours} pool create",
+    )
+    assert f"{ours} pool check" in next_step(Rule.MODE, dataclasses.replace(OURS, mode="Fail"), emulated=True).commands

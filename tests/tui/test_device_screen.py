@@ -165,7 +165,7 @@ async def test_the_span_of_its_history_grows_with_it_up_to_a_quarter_of_an_hour(
         app.feed(samples.sample(samples.recorded_pool(), at=samples.NOW + seconds))
         await pilot.pause()
         spans.append(str(app.screen.query_one(Chart).border_title).rpartition("last ")[2])
-    growing = ["1 min, growing", "1 min, growing", "5 min, growing", "5 min, growing"]
+    growing = ["1 min, all so far", "1 min, all so far", "5 min, all so far", "5 min, all so far"]
     assert spans == [*growing, "15 min", "15 min"]
 
 

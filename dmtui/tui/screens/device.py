@@ -86,8 +86,8 @@ class DeviceScreen(DashboardScreen):
             self.panel(name).entitle(titled(title, look))
             self.panel(name).show(value, look)
         chart, span = self.query_one(Chart), span_of(GROWING, state.device_trail.known_seconds)
-        growing = ", growing" if grows(GROWING, span) else ""
-        chart.entitle(titled(f"Mapped {look.glyphs.dot} last {duration(span)}{growing}", look))
+        known = ", all so far" if grows(GROWING, span) else ""
+        chart.entitle(titled(f"Mapped {look.glyphs.dot} last {duration(span)}{known}", look))
         chart.show(self._series(state, row, span), look)
 
     def _series(self, state: DashboardState, row: DeviceRow, span: int) -> Series:

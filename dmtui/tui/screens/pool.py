@@ -128,7 +128,7 @@ class PoolScreen(DashboardScreen):
 
     def _show_charts(self, state: DashboardState, view: PoolView, look: Look) -> None:
         pool, span = view.pool, _span_of(state, view.pool)
-        growing = ", growing" if grows(state.choices.span_seconds, span) else ""
+        known = ", all so far" if grows(state.choices.span_seconds, span) else ""
         has_host = host_backing(pool) is not None and look.density is Density.ROOMY
         for name, title, role, quantity in _CHARTS:
             chart = self.query_one(f"#{name}", Chart)
@@ -137,7 +137,7 @@ class PoolScreen(DashboardScreen):
                 if not has_host:
                     continue
             short = title.split()[0] if look.density is Density.COMPACT else title
-            chart.entitle(titled(f"{short} {look.glyphs.dot} last {duration(span)}{growing}", look))
+            chart.entitle(titled(f"{short} {look.glyphs.dot} last {duration(span)}{known}", look))
             chart.show(self._series(state, pool, quantity, role, span), look)
 
     def _series(self, state: DashboardState, pool: Pool, quantity: Quantity, role: str, span: int) -> Series:
