@@ -24,12 +24,3 @@ def test_the_cost_of_a_snapshot_is_told_against_the_bare_ioctls_and_containerd(l
     (OUT / "bench-create.txt").write_text(done.stdout)
     assert done.returncode == 0, done.stderr
     assert "ratio to ctr snapshots prepare" in done.stdout
-
-
-def test_the_time_from_an_event_to_the_screen_is_told():
-    words = [sys.executable, "-m", "tests.kernel.bench.event", str(SCRATCH), "3"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=500)
-    print(done.stdout)
-    (OUT / "bench-event.txt").write_text(done.stdout)
-    assert done.returncode == 0, done.stderr
-    assert "event in the real kernel to changed screen" in done.stdout

@@ -69,13 +69,13 @@ def measured(directory: Path, moment: float) -> float:
     with full_pool(directory) as thin:
         terminal = Terminal([sys.executable, "-m", "dmtui", "--machine", "kernel", "--read-only"], environment)
         try:
-            terminal.wait_for(POOL, within=60)
+            terminal.wait_for(POOL, within=120)
             terminal.watch(moment)
             terminal.press("")  # what was written so far does not count
             began = time.perf_counter()
             with suppress(OSError):
                 write(thin, BLOCKS)
-            terminal.wait_for(FULL)
+            terminal.wait_for(FULL, within=60)
             return (time.perf_counter() - began) * 1000
         finally:
             terminal.kill()
