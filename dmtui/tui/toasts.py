@@ -50,8 +50,9 @@ class Toasts:
     def _clear(self, app: App[Any]) -> None:
         self._in_sight.clear()
         app.clear_notifications()
-        # Of a note that is cleared Textual leaves the box that held it.
-        app.screen.query("ToastHolder").remove()
+        if app.screen_stack:  # none is left while the dashboard is being left
+            # Of a note that is cleared Textual leaves the box that held it.
+            app.screen.query("ToastHolder").remove()
 
 
 def _for_what_is_left(note: Notification) -> Notification:

@@ -4,6 +4,7 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
+from textual.notifications import Notification
 
 from dmtui.monitor.alertrules import Rule
 from dmtui.monitor.alerts import Alert, Change, ChangeKind
@@ -11,9 +12,11 @@ from dmtui.monitor.poller import PollFailed
 from dmtui.monitor.severity import Severity
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.tui.alarms import Alarms, WindowTitle, worst_first
+from dmtui.tui.app import DashboardApp
 from dmtui.tui.figures import Level, Look
 from dmtui.tui.glyphs import UNICODE
 from dmtui.tui.lines import text_of
+from dmtui.tui.toasts import Toasts
 from dmtui.tui.widgets.panel import Panel
 from dmtui.tui.widgets.tables import PoolTable
 from tests.tui import samples
@@ -348,3 +351,9 @@ async def test_colours_change_by_key(running):
     app, pilot = running
     await pilot.press("c")
     assert app.theme == "dmtui-light"
+
+
+def test_a_note_that_comes_while_the_dashboard_is_being_left_breaks_nothing():
+    toasts, app = Toasts(), DashboardApp(None, interval_seconds=None)
+    assert toasts.admit(app, Notification("first", "", "warning"), small=False)
+    assert toasts.admit(app, Notification("second", "", "warning"), small=False)  # takes the first one's place

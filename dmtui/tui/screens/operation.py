@@ -307,8 +307,7 @@ class OperationScreen(ModalScreen[None]):
         """Say what is done, to how many devices, what is to be pressed and typed; drawn only when it is another."""
         count = len(dict.fromkeys(self._request.values.get("name", "").split()))
         several = f" {count} devices" if count >= _SEVERAL and self._operation.id != "device create" else ""
-        destroys = ": DESTROYS" if self._operation.risk is Risk.DESTROYS else ""
-        title = f"{self._operation.title}{several}{destroys}"
+        title = f"{self._operation.title}{several}{': DESTROYS' if self._operation.risk is Risk.DESTROYS else ''}"
         walks = self._stage is Stage.FORM and len(self._operation.fields) > 1
         on_cancel = self._stage is Stage.FORM and self.focused is self._button("cancel")
         hint = _ON_CANCEL if on_cancel else _WALKING if walks else _HINTS[self._stage]
@@ -372,9 +371,8 @@ class OperationScreen(ModalScreen[None]):
         """Keep the step under way, or the one that failed, in sight."""
         signs = (self._look.glyphs.cursor, self._look.glyphs.crit)
         lines = self._panel("course").lines
-        heads = [spans[0].text if spans else "" for spans in lines]
+        heads, plan = [spans[0].text if spans else "" for spans in lines], self.query_one("#plan", VerticalScroll)
         at = next((heads.index(sign) for sign in signs if sign in heads), None)
-        plan = self.query_one("#plan", VerticalScroll)
         if at is not None:
             plan.scroll_to(y=max(0, at - plan.size.height // 2), animate=False)
         elif self._stage is Stage.ENDED:
@@ -392,10 +390,8 @@ _HINTS = {
     Stage.RUNNING: "y copies the commands, esc closes, it goes on",
     Stage.ENDED: "up and down scroll, y copies the commands, esc closes",
 }
-
 _WALKING = "enter next, the last runs, up and down scroll, ^y copies, esc cancels"
 """Of a form with several fields."""
-
 _ON_CANCEL = "tab next, up and down scroll, ^y copies, enter or esc cancels"
 """Where enter runs nothing, as at the start of what destroys."""
 
