@@ -121,13 +121,11 @@ def _end(rule: Rule, forecast: Forecast, ladder: Ladder) -> Figure:
     hours = worst.likely_seconds / 3600
     likely, bounds = duration(worst.likely_seconds), (duration(worst.soonest_seconds), duration(worst.latest_seconds))
     span = "" if bounds == (likely, likely) else f" ({bounds[0]} to {bounds[1]})"
-    what = {
-        Rule.DATA_END: "the data space is full",
-        Rule.METADATA_END: "the metadata space is full",
-        Rule.HOST_END: "the file system under the loop file is full",
+    what, short = {
+        Rule.DATA_END: ("the data space is full", "data full"),
+        Rule.METADATA_END: ("the metadata space is full", "metadata full"),
+        Rule.HOST_END: ("the file system under the loop file is full", "host fs full"),
     }[rule]
-    short = what.replace("the data space is", "data").replace("the metadata space is", "metadata")
-    short = short.replace("the file system under the loop file is", "host fs")
     if worst.likely_seconds < 1:
         return Figure(rule, hours, -hours, ladder, what, CALM_SECONDS, short)
     text = f"{what} in {likely}{span} if the last {worst.window.label} go on"

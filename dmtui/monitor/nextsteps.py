@@ -33,23 +33,37 @@ class NextStep:
     action: str = ""
 
 
+@frozen
+class _Case:
+    """A pool with something wrong, and how commands about it are written.
+
+    Attributes:
+        pool: as it is now.
+        emulated: its machine is: the command names that, and no program is run that looks for a kernel.
+    """
+
+    pool: Pool
+    emulated: bool
+
+    def dmtui(self, words: str) -> str:
+        """A command of ours; an emulated machine's directory holds the graph."""
+        graph = graph_of(self.pool) or "DIR"
+        if self.emulated:
+            return f"dmtui --machine emulated --emulated-dir {graph.removesuffix('/devicemapper')} {words}"
+        return f"dmtui --graph {graph} {words}"
+
+    def check(self, *, clears: bool) -> str:
+        """Looks through the metadata of the pool, which is down; if they are whole it may clear the mark on them."""
+        backing = self.pool.metadata_backing
+        metadata = backing.loop_file or backing.device or backing.dev
+        if self.emulated:
+            return self.dmtui(f"emulator fault clear-needs-check {metadata}" if clears else "pool check")
+        return f"thin_check {'--clear-needs-check-flag ' if clears else ''}{metadata}"
+
+
 def next_step(rule: Rule, pool: Pool, *, emulated: bool = False) -> NextStep:
     """What to do about an alert of that rule about a pool as it is now, on a kernel's or on an emulated machine."""
-    step = _OF_RULE[rule](pool)
-    if not emulated:
-        return step
-    return NextStep(step.text, tuple(_emulated(each, graph_of(pool)) for each in step.commands), step.action)
-
-
-def _emulated(command: str, graph: str) -> str:
-    """The command that does on an emulated machine what one does on a real one; the graph lies in its directory."""
-    ours = f"dmtui --machine emulated --emulated-dir {graph.removesuffix('/devicemapper') or 'DIR'} "
-    named, clears = f"dmtui --graph {graph or 'DIR'} ", "thin_check --clear-needs-check-flag "
-    if command.startswith(clears):
-        return f"{ours}emulator fault clear-needs-check {command.removeprefix(clears)}"
-    if command.startswith("thin_check "):
-        return f"{ours}pool check"
-    return ours + command.removeprefix(named) if command.startswith(named) else command
+    return _OF_RULE[rule](_Case(pool, emulated))
 
 
 def graph_of(pool: Pool) -> str:
@@ -58,83 +72,85 @@ def graph_of(pool: Pool) -> str:
     return path.removesuffix(_DATA_FILE) if path.endswith(_DATA_FILE) else ""
 
 
-def _more_data(pool: Pool) -> NextStep:
-    return _data_step(pool, "extend its data space")
+def _more_data(case: _Case) -> NextStep:
+    return _data_step(case, "extend its data space")
 
 
-def _data_step(pool: Pool, ours: str) -> NextStep:
+def _data_step(case: _Case, ours: str) -> NextStep:
     """More data space; `ours` is how it is said where its owner can give it."""
+    pool = case.pool
     if pool.owner == Owner.DMTUI.value:
-        return NextStep(ours, (_dmtui(pool, "pool extend --data SIZE"),), "pool_extend")
+        return NextStep(ours, (case.dmtui("pool extend --data SIZE"),), "pool_extend")
     if pool.owner == Owner.LVM.value:
         return NextStep(ours, (f"lvextend --size +SIZE {pool.display_name}",))
     by_hand = (*_grown(pool.data_backing), _longer_table(pool))
     if pool.owner == Owner.DOCKER.value:
-        return NextStep("docker system prune, or extend", ("docker system prune", *_docker(pool, "--data")))
+        return NextStep("docker system prune, or extend", ("docker system prune", *_docker(case, "--data")))
     if pool.owner == Owner.CONTAINERD.value:
         return NextStep("remove snapshots, or extend by hand", ("ctr snapshots rm KEY", *by_hand))
     return NextStep("extend by hand, or delete devices", by_hand)
 
 
-def _more_metadata(pool: Pool) -> NextStep:
+def _more_metadata(case: _Case) -> NextStep:
+    pool = case.pool
     text = "extend its metadata space"
     if pool.owner == Owner.DMTUI.value:
-        return NextStep(text, (_dmtui(pool, "pool extend --metadata SIZE"),), "pool_extend")
+        return NextStep(text, (case.dmtui("pool extend --metadata SIZE"),), "pool_extend")
     if pool.owner == Owner.LVM.value:
         return NextStep(text, (f"lvextend --poolmetadatasize +SIZE {pool.display_name}",))
     if pool.owner == Owner.DOCKER.value:
-        return NextStep("stop Docker, extend its metadata", _docker(pool, "--metadata"))
+        return NextStep("stop Docker, extend its metadata", _docker(case, "--metadata"))
     # Unlike more data, more metadata need no new table: the kernel looks at the device when the pool is resumed.
     resumed = f"dmsetup suspend {pool.name} && dmsetup resume {pool.name}"
     return NextStep(f"{text} by hand", (*_grown(pool.metadata_backing), resumed))
 
 
-def _host_space(pool: Pool) -> NextStep:
+def _host_space(case: _Case) -> NextStep:
+    pool = case.pool
     if pool.owner == Owner.DMTUI.value:
-        return NextStep("trim, and free space on the host", (_dmtui(pool, "pool trim"),), "pool_trim")
+        return NextStep("trim, and free space on the host", (case.dmtui("pool trim"),), "pool_trim")
     frees = {Owner.DOCKER.value: "docker system prune", Owner.CONTAINERD.value: "ctr snapshots rm KEY"}
     return NextStep("free space on the host, and trim", (frees.get(pool.owner, "fstrim --all"),))
 
 
-def _of_mode(pool: Pool) -> NextStep:
+def _of_mode(case: _Case) -> NextStep:
+    pool = case.pool
     if pool.mode == PoolMode.OUT_OF_DATA_SPACE.value:
         waits = pool.no_space_policy == NoSpacePolicy.QUEUE.value
-        return _data_step(pool, "extend it while writes wait" if waits else "extend it, then fsck what failed")
+        return _data_step(case, "extend it while writes wait" if waits else "extend it, then fsck what failed")
     if pool.mode == PoolMode.FAIL.value:
-        return _taken_down(pool, "take it down, check its metadata", "thin_check")
+        return _taken_down(case, clears=False)
     if pool.mode == PoolMode.READ_ONLY.value:
-        return _check(pool) if pool.needs_check else _more_metadata(pool)
+        return _check(case) if pool.needs_check else _more_metadata(case)
     return NextStep("see what the kernel says", (f"dmsetup status --noflush {pool.name}", "dmesg --level err,warn"))
 
 
-def _check(pool: Pool) -> NextStep:
-    return _taken_down(pool, "take it down, check its metadata", "thin_check --clear-needs-check-flag")
+def _check(case: _Case) -> NextStep:
+    return _taken_down(case, clears=True)
 
 
-def _taken_down(pool: Pool, text: str, check: str) -> NextStep:
+def _taken_down(case: _Case, *, clears: bool) -> NextStep:
     """Nobody uses the pool, its metadata are checked, it comes back."""
-    metadata = pool.metadata_backing.loop_file or pool.metadata_backing.device or pool.metadata_backing.dev
-    checks = f"{check} {metadata}"
+    pool, check, text = case.pool, case.check(clears=clears), "take it down, check its metadata"
     if pool.owner == Owner.DMTUI.value:
-        commands = (_dmtui(pool, "pool remove"), checks, _dmtui(pool, "pool create"))
-        return NextStep(text, commands, "pool_remove")
+        return NextStep(text, (case.dmtui("pool remove"), check, case.dmtui("pool create")), "pool_remove")
     if pool.owner == Owner.LVM.value:  # its activation runs thin_check, which clears the mark where all is well
         name = pool.display_name
         repair = (f"lvchange --activate n {name}", f"lvconvert --repair {name}", f"lvchange --activate y {name}")
         return NextStep("deactivate all of it, then repair", repair)
     service = {Owner.DOCKER.value: "docker", Owner.CONTAINERD.value: "containerd"}.get(pool.owner)
     if service is None:
-        return NextStep("take it down, check it, load it anew", (f"dmsetup remove {pool.name}", checks))
+        return NextStep("take it down, check it, load it anew", (f"dmsetup remove {pool.name}", check))
     stop, start = (f"systemctl {word} {service}" for word in ("stop", "start"))
-    return NextStep(text, (stop, f"dmsetup remove {pool.name}", checks, start))
+    return NextStep(text, (stop, f"dmsetup remove {pool.name}", check, start))
 
 
-def _of_data_file(pool: Pool) -> NextStep:
-    return _of_file(pool.data_backing)
+def _of_data_file(case: _Case) -> NextStep:
+    return _of_file(case.pool.data_backing)
 
 
-def _of_metadata_file(pool: Pool) -> NextStep:
-    return _of_file(pool.metadata_backing)
+def _of_metadata_file(case: _Case) -> NextStep:
+    return _of_file(case.pool.metadata_backing)
 
 
 def _of_file(backing: Backing) -> NextStep:
@@ -148,17 +164,13 @@ def _of_file(backing: Backing) -> NextStep:
     return NextStep("detach the one that nothing uses", detached)
 
 
-def _resume(pool: Pool) -> NextStep:
-    return NextStep("resume it, unless work goes on", (f"dmsetup resume {pool.name}",))
+def _resume(case: _Case) -> NextStep:
+    return NextStep("resume it, unless work goes on", (f"dmsetup resume {case.pool.name}",))
 
 
-def _dmtui(pool: Pool, words: str) -> str:
-    return f"dmtui --graph {graph_of(pool) or 'DIR'} {words}"
-
-
-def _docker(pool: Pool, option: str) -> tuple[str, ...]:
+def _docker(case: _Case, option: str) -> tuple[str, ...]:
     """Extending a pool that Docker's own driver made: it cannot itself, our engine can over the same files."""
-    return ("systemctl stop docker", _dmtui(pool, f"pool extend {option} SIZE"), "systemctl start docker")
+    return ("systemctl stop docker", case.dmtui(f"pool extend {option} SIZE"), "systemctl start docker")
 
 
 def _grown(backing: Backing) -> tuple[str, ...]:
@@ -174,7 +186,7 @@ def _longer_table(pool: Pool) -> str:
     return f"{longer} && dmsetup resume {pool.name}"
 
 
-_OF_RULE: Mapping[Rule, Callable[[Pool], NextStep]] = {
+_OF_RULE: Mapping[Rule, Callable[[_Case], NextStep]] = {
     Rule.DATA: _more_data,
     Rule.METADATA: _more_metadata,
     Rule.DATA_END: _more_data,

@@ -1,4 +1,4 @@
-"""What the dialog of an operation says of it: refused and why, ready, under way, done, failed and what that left."""
+"""What the dialog of an operation says: refused and why, ready, under way, done, failed; and what its keys do."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ class Stage(Enum):
     FORM = auto()
     RUNNING = auto()
     ENDED = auto()
+
+
+def hint_of(stage: Stage, wanted: Operation, *, on_cancel: bool) -> str:
+    """What keys do at a stage; `on_cancel`: the focus is where enter runs nothing, as at the start of what destroys."""
+    if stage is Stage.RUNNING:
+        return "y copies the commands, esc closes, it goes on"
+    if stage is Stage.ENDED:
+        return "up and down scroll, y copies the commands, esc closes"
+    if on_cancel:
+        return "tab next, up and down scroll, ^y copies, enter or esc cancels"
+    enter = "enter next, the last runs" if len(wanted.fields) > 1 else "tab next, enter runs"
+    return f"{enter}, up and down scroll, ^y copies, esc cancels"
 
 
 def verdict_of(

@@ -25,7 +25,7 @@ from dmtui.tui.glyphs import ASCII
 from dmtui.tui.look import stylesheet
 from dmtui.tui.overlays import take_off
 from dmtui.tui.paint.course import CourseView, course_lines, verdict_lines
-from dmtui.tui.paint.verdict import Stage, verdict_of
+from dmtui.tui.paint.verdict import Stage, hint_of, verdict_of
 from dmtui.tui.widgets.entry import Entry
 from dmtui.tui.widgets.form import OperationForm
 from dmtui.tui.widgets.panel import Panel
@@ -307,10 +307,9 @@ class OperationScreen(ModalScreen[None]):
         """Say what is done, to how many devices, what is to be pressed and typed; drawn only when it is another."""
         count = len(dict.fromkeys(self._request.values.get("name", "").split()))
         several = f" {count} devices" if count >= _SEVERAL and self._operation.id != "device create" else ""
-        title = f"{self._operation.title}{several}{': DESTROYS' if self._operation.risk is Risk.DESTROYS else ''}"
-        walks = self._stage is Stage.FORM and len(self._operation.fields) > 1
-        on_cancel = self._stage is Stage.FORM and self.focused is self._button("cancel")
-        hint = _ON_CANCEL if on_cancel else _WALKING if walks else _HINTS[self._stage]
+        destroys = ": DESTROYS" if self._operation.risk is Risk.DESTROYS else ""
+        title = f"{self._operation.title}{several}{destroys}"
+        hint = hint_of(self._stage, self._operation, on_cancel=self.focused is self._button("cancel"))
         confirm = f"Type {self._to_be_typed} to enable {_verb(self._operation)}:"
         if self._words == (title, hint, confirm):
             return
@@ -371,8 +370,9 @@ class OperationScreen(ModalScreen[None]):
         """Keep the step under way, or the one that failed, in sight."""
         signs = (self._look.glyphs.cursor, self._look.glyphs.crit)
         lines = self._panel("course").lines
-        heads, plan = [spans[0].text if spans else "" for spans in lines], self.query_one("#plan", VerticalScroll)
+        heads = [spans[0].text if spans else "" for spans in lines]
         at = next((heads.index(sign) for sign in signs if sign in heads), None)
+        plan = self.query_one("#plan", VerticalScroll)
         if at is not None:
             plan.scroll_to(y=max(0, at - plan.size.height // 2), animate=False)
         elif self._stage is Stage.ENDED:
@@ -383,17 +383,6 @@ class OperationScreen(ModalScreen[None]):
 
     def _panel(self, name: str) -> Panel[object]:
         return cast("Panel[object]", self.query_one(f"#{name}"))
-
-
-_HINTS = {
-    Stage.FORM: "tab next, enter runs, up and down scroll, ^y copies, esc cancels",
-    Stage.RUNNING: "y copies the commands, esc closes, it goes on",
-    Stage.ENDED: "up and down scroll, y copies the commands, esc closes",
-}
-_WALKING = "enter next, the last runs, up and down scroll, ^y copies, esc cancels"
-"""Of a form with several fields."""
-_ON_CANCEL = "tab next, up and down scroll, ^y copies, enter or esc cancels"
-"""Where enter runs nothing, as at the start of what destroys."""
 
 
 def _verb(wanted: Operation) -> str:
