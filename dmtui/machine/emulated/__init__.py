@@ -22,6 +22,8 @@ Simplified on purpose, where the kernel has time or content:
     - writes, discards and flushes of `IoQueue` wait as in the kernel; mkfs, mounts, reads and the like never do: what
       would wait is given up with an error, as if they had been killed;
     - metadata that need a check do so also where their disk could not note it;
+    - of several writes that waited in one device, the first is the one that it is on a kernel with one processor; with
+      more, their timing decides;
     - what a pool has in memory of its metadata is told by the tree, not by the block, and is never dropped: seen only
       where the metadata's disk is broken;
     - a device that hangs and udev that lags take real time, whatever the machine's clock does; a node whose udev lags

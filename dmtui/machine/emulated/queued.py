@@ -24,7 +24,7 @@ from dmtui.thinpool.values import frozen
 _KEPT_ENDED = 100
 """So many that have ended are remembered for whoever asks."""
 _REQUEST_BYTES = 1 << 20
-"""A write from a process reaches a device in requests of 256 pages at the most."""
+"""A write from a process reaches a device in requests of 256 pages, where those lie apart (``BIO_MAX_VECS``)."""
 _CUT_BYTES = 64 << 20
 """What is longer is taken for one request: else its pieces would be too many to keep."""
 
@@ -148,8 +148,8 @@ def set_aside(connection: sqlite3.Connection, minor: int) -> None:
 def let_rest(connection: sqlite3.Connection, number: int) -> None:
     """Note that the device was not resumed at once: it will take what waits together, and sort it by place.
 
-    One that is resumed at once, under a new table, takes it one by one, as it was set aside. (Learnt from the kernel
-    with one processor; with several, which is first is a matter of luck.)
+    One that is resumed at once, under a new table, takes it one by one, as it was set aside. So it is with one
+    processor, each time; with two the same course gave one order or another.
     """
     connection.execute("UPDATE queued_io SET aside = 0 WHERE number = ?", (number,))
 

@@ -126,7 +126,8 @@ def _pool_event(lines: list[str]) -> int | None:
 def _unplaced(lines: list[str]) -> list[str]:
     """Mappings with their data blocks numbered as they come: which are the same ones stays, where they are does not.
 
-    Of several writes that wait for space in one device, the kernel's processors decide which one comes first.
+    Of several writes that wait for space in one device, the timing of the kernel's processors decides which one comes
+    first, where it has more than one.
     """
     names: dict[int, int] = {}
     told: list[str] = []
