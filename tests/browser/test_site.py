@@ -13,7 +13,14 @@ EVERYTHING = ["/", "/ws", "/page/page.js", "/static/js/textual.js", "/static/css
 
 
 def our_children():
-    return [child for child in psutil.Process().children() if STANDIN[1] in child.cmdline()]
+    return [child for child in psutil.Process().children() if is_ours(child)]
+
+
+def is_ours(child):
+    try:
+        return STANDIN[1] in child.cmdline()
+    except psutil.NoSuchProcess:  # ended, also where nobody has heard of it yet
+        return False
 
 
 class TestTheDoor:

@@ -76,12 +76,8 @@ class EmulatedMachine:
             raise DmtuiError(
                 f"emulated machine {directory}", f"cannot be made: {error.strerror}", "name another --emulated-dir"
             ) from error
-        store = Store(directory / FILE_NAME)
-        machine = cls(store, directory, deadline_seconds)
-        if store.is_new:
-            with store.write() as connection:
-                make_directories(connection, str(directory))
-        return machine
+        store = Store(directory / FILE_NAME, lambda connection: make_directories(connection, str(directory)))
+        return cls(store, directory, deadline_seconds)
 
     @property
     def is_new(self) -> bool:

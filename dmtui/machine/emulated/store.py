@@ -26,6 +26,10 @@ _BUSY_SECONDS = 60.0
 class Store:
     """The database of one emulated machine.
 
+    Args:
+        furnish: puts what a new machine begins with into a store that is created, inside the transaction that creates
+            it: no other process ever opens one that is not furnished.
+
     Attributes:
         is_new: the store was created by this very call.
         is_closed: `close` was called.
@@ -34,8 +38,8 @@ class Store:
         catch_up: called as a transaction begins: does what the time since the last one brought, inside it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, furnish: Callable[[sqlite3.Connection], None]) -> None:
+        self.path, self._furnish = path, furnish
         self.forget: Callable[[], None] = lambda: None
         self.catch_up: Callable[[sqlite3.Connection], None] = lambda _: None
         self.settle: Callable[[sqlite3.Connection], None] = lambda _: None
@@ -75,6 +79,7 @@ class Store:
                     if writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                         raise self._foreign()
                     upgrade(writer, 0)
+                    self._furnish(writer)
                     writer.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                     return True
             application, version = self._marks()
