@@ -19,6 +19,8 @@ from dmtui.thinpool.errors import DmtuiError
 from dmtui.thinpool.sizes import format_size
 from dmtui.thinpool.units import SECTOR_BYTES
 
+DEFAULT_BYTES = {"data": 100 * 1024**3, "metadata": 2 * 1024**3}
+"""What a file is made with where no size is given: the original's."""
 _UNKNOWN_LOOPS = {"data": "/dev/loopN", "metadata": "/dev/loopM"}
 _LOOKS = 20
 _LOOK_SECONDS = 0.05
@@ -30,6 +32,7 @@ class LoopFile:
 
     Attributes:
         what: ``data`` or ``metadata``.
+        wanted_bytes: the size that was asked for; None where none was: one that is there keeps its own.
         loop: its loop device once it is attached.
         present: the file as it was found, None where it has to be made.
     """
@@ -37,12 +40,12 @@ class LoopFile:
     machine: Machine
     what: str
     path: str
-    wanted_bytes: int
+    wanted_bytes: int | None
     present: FileIdentity | None
     loop: LoopDevice | None = None
 
     @classmethod
-    def look(cls, machine: Machine, what: str, path: str, wanted_bytes: int) -> LoopFile:
+    def look(cls, machine: Machine, what: str, path: str, wanted_bytes: int | None = None) -> LoopFile:
         """See what there is.
 
         Raises:
@@ -66,12 +69,14 @@ class LoopFile:
     @property
     def size_bytes(self) -> int:
         """How large it is, or will be."""
-        return max(self.wanted_bytes, self.present.size_bytes) if self.present else self.wanted_bytes
+        if self.present is None:
+            return DEFAULT_BYTES[self.what] if self.wanted_bytes is None else self.wanted_bytes
+        return max(self.wanted_bytes or 0, self.present.size_bytes)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What the operator should know."""
-        if self.present is None or self.present.size_bytes <= self.wanted_bytes:
+        if self.present is None or self.wanted_bytes is None or self.present.size_bytes <= self.wanted_bytes:
             return ()
         sizes = f"{format_size(self.present.size_bytes)} and stays so: {format_size(self.wanted_bytes)} was asked for"
         return (f"{self.what} file {self.path} has {sizes}, a file in use cannot shrink",)

@@ -106,6 +106,6 @@ def _given(devices: DeviceSet) -> str | None:
 def _own_file(devices: DeviceSet) -> str:
     """Our file, also where it is attached and nothing stands on it: a loop device keeps nothing back from its file."""
     path = devices.graph.metadata_file
-    if LoopFile.look(devices.machine, "metadata", path, 0).present is None:
+    if LoopFile.look(devices.machine, "metadata", path).present is None:
         raise MissingError(f"pool {devices.pool.name}", f"is not active, and {path} does not exist", "check --graph")
     return path

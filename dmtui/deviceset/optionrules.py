@@ -108,12 +108,8 @@ def _notices(options: Options, discard: bool) -> list[str]:
     no_data_file = external or options.data_device is not None
     no_metadata_file = external or options.metadata_device is not None
     for key, given, reason in (
-        ("dm.loopdatasize", no_data_file and options.loop_data_size_bytes != default.loop_data_size_bytes, "data file"),
-        (
-            "dm.loopmetadatasize",
-            no_metadata_file and options.loop_metadata_size_bytes != default.loop_metadata_size_bytes,
-            "metadata file",
-        ),
+        ("dm.loopdatasize", no_data_file and options.loop_data_size_bytes is not None, "data file"),
+        ("dm.loopmetadatasize", no_metadata_file and options.loop_metadata_size_bytes is not None, "metadata file"),
     ):
         if given:
             notices.append(f"{key} has no effect because the pool has no {reason} of its own")
@@ -129,7 +125,7 @@ def _notices(options: Options, discard: bool) -> list[str]:
         kept = "metadata" if options.metadata_device is None else "data"
         notices.append(f"the {kept} stays on a loop file because only the other device was given")
     most = MAX_METADATA_BLOCKS * METADATA_BLOCK_BYTES
-    if not no_metadata_file and options.loop_metadata_size_bytes > most:
+    if not no_metadata_file and (options.loop_metadata_size_bytes or 0) > most:
         notices.append(f"dm.loopmetadatasize has no effect above {most} bytes: the kernel uses no more of metadata")
     if not discard and not no_data_file:
         notices.append("dm.blkdiscard=false: the data file never shrinks when devices are removed")

@@ -17,7 +17,6 @@ from dmtui.thinpool.values import frozen
 
 DIRECT_LVM_POOL = "docker-thinpool"
 """Device-mapper's name of the pool that direct-lvm makes: fixed, so there is one on a machine."""
-_GIB = 1024**3
 _MOST_RETRIES = 2**31 - 1
 """The kernel keeps the limit in a signed number of 32 bits."""
 _NODES = "/dev/mapper/"
@@ -29,12 +28,13 @@ _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 class Options:
     """Every storage option with its default; None where the default depends on the machine or on another option.
 
-    Sizes are bytes; percentages are whole numbers.
+    Sizes are bytes; percentages are whole numbers. The sizes of the loop files have a default where a file has to be
+    made; one that is there keeps its size unless a larger one is given. (The original grows it to the default, too.)
     """
 
     base_size_bytes: int | None = None
-    loop_data_size_bytes: int = 100 * _GIB
-    loop_metadata_size_bytes: int = 2 * _GIB
+    loop_data_size_bytes: int | None = None
+    loop_metadata_size_bytes: int | None = None
     filesystem: str | None = None
     mkfs_args: tuple[str, ...] = ()
     mount_options: tuple[str, ...] = ()

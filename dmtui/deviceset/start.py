@@ -158,7 +158,7 @@ class _Part:
     made: tuple[str, ...] = ()
 
 
-def _part(devices: DeviceSet, what: str, given: str | None, path: str, size_bytes: int) -> _Part:
+def _part(devices: DeviceSet, what: str, given: str | None, path: str, size_bytes: int | None) -> _Part:
     if given is not None:
         return _given(devices, what, given)
     file = LoopFile.look(devices.machine, what, path, size_bytes)

@@ -126,8 +126,8 @@ def _of_inactive(devices: DeviceSet) -> Plan:
     if options.external_pool_name is not None or options.data_device is not None or options.metadata_device is not None:
         raise not_active
     # No size is asked for: they stay as large as they are.
-    metadata = LoopFile.look(devices.machine, "metadata", graph.metadata_file, 0)
-    data = LoopFile.look(devices.machine, "data", graph.data_file, 0)
+    metadata = LoopFile.look(devices.machine, "metadata", graph.metadata_file)
+    data = LoopFile.look(devices.machine, "data", graph.data_file)
     if metadata.present is None or data.present is None:
         raise not_active
     taken = data.present.allocated_bytes

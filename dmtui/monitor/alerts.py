@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from enum import Enum
+from operator import attrgetter
 
 from dmtui.monitor.alertrules import Fact, Figure, Rule, read
 from dmtui.monitor.forecast import PoolForecast
@@ -21,6 +22,10 @@ GONE_AFTER_POLLS = 3
 """The alerts of a pool end when so many samples in a row do not have it."""
 POOL_IS_GONE = "the pool is gone"
 """The text of an alert that has ended so: nothing has become better."""
+_IS_DOWN = "it is down"
+_NOT_MENDED = "it is down, not mended so far as is known"
+_LEFT_BEHIND = "left behind"
+"""The word of an alert whose pool was taken down to be mended and has not come back."""
 
 Key = tuple[str, Rule]
 """What tells one alert from another: the pool's name and the rule."""
@@ -68,6 +73,16 @@ class Alert:
     def key(self) -> Key:
         """What tells it from others."""
         return self.pool, self.rule
+
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether its pool was taken down to be mended, and is not back: what is left to do is its next step."""
+        return self.word == _LEFT_BEHIND
+
+    @property
+    def order(self) -> tuple[int, int, float, str, str]:
+        """Its place among others: the worst first, of one severity by the rank of its rule, then the longest first."""
+        return -self.severity, self.rule.rank, self.began_at, self.pool, self.rule.value
 
     @property
     def lasted_seconds(self) -> float:
@@ -127,14 +142,17 @@ class AlertState:
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
-        """The alerts that are on, worst first, of one severity by the rank of their rules, then the longest first."""
-        on = [track.alert for track in self._tracks.values() if track.alert]
-        on.sort(key=lambda each: (-each.severity, each.rule.rank, each.began_at, each.pool, each.rule.value))
-        return tuple(on)
+        """The alerts that are on, by `Alert.order`."""
+        return tuple(sorted((track.alert for track in self._tracks.values() if track.alert), key=_ORDER))
 
     def of(self, pool: str) -> tuple[Alert, ...]:
         """The alerts of one pool, worst first."""
         return tuple(alert for alert in self.alerts if alert.pool == pool)
+
+    @property
+    def left_behind(self) -> tuple[Alert, ...]:
+        """The alerts whose pools were taken down to be mended and are not back."""
+        return tuple(alert for alert in self.alerts if alert.is_left_behind)
 
     @property
     def worst(self) -> Severity:
@@ -168,10 +186,8 @@ class AlertState:
             for name in {name for name, _ in tracks}
             if sample.pool(name) is None and not sample.tells_of(name)
         }
-        for key in [key for key in tracks if absent.get(key[0], 0) >= GONE_AFTER_POLLS]:
-            gone = tracks.pop(key).alert
-            if gone is not None:
-                changes.append(Change(ChangeKind.ENDED, sample.taken_at, replace(gone, text=POOL_IS_GONE)))
+        for name in [name for name, polls in absent.items() if polls >= GONE_AFTER_POLLS]:
+            changes += _end_of_pool(tracks, name, sample.taken_at)
         at_work = {key: track for key, track in tracks.items() if track != _Track()}
         return AlertState(at_work, absent, first_at), tuple(changes)
 
@@ -183,6 +199,27 @@ class AlertState:
         seen = replace(track.alert, acknowledged=True)
         tracks = {**self._tracks, key: replace(track, alert=seen)}
         return AlertState(tracks, self._absent, self._first_at), (Change(ChangeKind.ACKNOWLEDGED, at, seen),)
+
+
+_ORDER = attrgetter("order")
+
+
+def _end_of_pool(tracks: dict[Key, _Track], pool: str, at: float) -> list[Change]:
+    """End the alerts of a pool that is gone; of one that had to be taken down, what is left to do stays until seen."""
+    tracked = [tracks.pop(key) for key in list(tracks) if key[0] == pool]
+    changes = list[Change]()
+    for alert in sorted((track.alert for track in tracked if track.alert), key=_ORDER):
+        step = alert.next_step
+        if alert.is_left_behind and not alert.acknowledged:
+            tracks[alert.key] = _Track(alert)
+        elif step is not None and step.once_down is not None and not any(key[0] == pool for key in tracks):
+            left = Alert(alert.rule, pool, Severity.WARN, _NOT_MENDED, alert.began_at, at, word=_LEFT_BEHIND)
+            left = replace(left, next_step=step.once_down, brief=_IS_DOWN)
+            tracks[alert.key] = _Track(left)
+            changes.append(Change(ChangeKind.OTHER, at, left))
+        else:
+            changes.append(Change(ChangeKind.ENDED, at, replace(alert, text=POOL_IS_GONE)))
+    return changes
 
 
 def _advanced(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dmtui.monitor.alertrules import Rule
 from dmtui.monitor.sample import Backing, Pool
 from dmtui.thinpool.names import Owner
-from dmtui.thinpool.status import NoSpacePolicy, PoolMode
+from dmtui.thinpool.status import DiscardPolicy, NoSpacePolicy, PoolMode
 from dmtui.thinpool.values import frozen
 
 _DATA_FILE = "/devicemapper/data"
@@ -26,11 +26,13 @@ class NextStep:
         text: what, in a few words that go on after "next:".
         commands: the commands for it, in their order.
         action: the dashboard's action that does it, ``pool_extend`` say; empty where it has none.
+        once_down: what is left to do once the pool is gone, where it has to be taken down first; else None.
     """
 
     text: str
     commands: tuple[str, ...] = ()
     action: str = ""
+    once_down: NextStep | None = None
 
 
 @frozen
@@ -107,10 +109,28 @@ def _more_metadata(case: _Case) -> NextStep:
 
 def _host_space(case: _Case) -> NextStep:
     pool = case.pool
+    frees = {Owner.DOCKER.value: "docker system prune", Owner.CONTAINERD.value: "ctr snapshots rm KEY"}
+    if pool.owner in frees:
+        return NextStep("free space on the host, and trim", (frees[pool.owner],))
+    if not _can_trim(pool):
+        whose = (case.dmtui("emulator host-space SIZE"),) if case.emulated else _host_shown(pool)
+        return NextStep("free space on the host", whose)
     if pool.owner == Owner.DMTUI.value:
         return NextStep("trim, and free space on the host", (case.dmtui("pool trim"),), "pool_trim")
-    frees = {Owner.DOCKER.value: "docker system prune", Owner.CONTAINERD.value: "ctr snapshots rm KEY"}
-    return NextStep("free space on the host, and trim", (frees.get(pool.owner, "fstrim --all"),))
+    return NextStep("free space on the host, and trim", ("fstrim --all",))
+
+
+def _can_trim(pool: Pool) -> bool:
+    """Whether something may come of it: it gives back what mounted file systems have free, through a sound pool."""
+    sound = pool.mode in (None, PoolMode.READ_WRITE.value, PoolMode.OUT_OF_DATA_SPACE.value)
+    passes_down = pool.discard_policy in (None, DiscardPolicy.PASSDOWN.value)
+    return sound and passes_down and any(device.mounted_at != () for device in pool.devices)
+
+
+def _host_shown(pool: Pool) -> tuple[str, ...]:
+    """The command that tells of the full file system, where one lies below the pool."""
+    file = pool.data_backing.loop_file or pool.metadata_backing.loop_file
+    return (f"df --human-readable {file}",) if file else ()
 
 
 def _of_mode(case: _Case) -> NextStep:
@@ -131,18 +151,26 @@ def _check(case: _Case) -> NextStep:
 
 def _taken_down(case: _Case, *, clears: bool) -> NextStep:
     """Nobody uses the pool, its metadata are checked, it comes back."""
-    pool, check, text = case.pool, case.check(clears=clears), "take it down, check its metadata"
+    pool, check = case.pool, case.check(clears=clears)
+    text, rest = "take it down, check its metadata", "check its metadata, bring it back"
     if pool.owner == Owner.DMTUI.value:
-        return NextStep(text, (case.dmtui("pool remove"), check, case.dmtui("pool create")), "pool_remove")
+        left = NextStep(rest, (check, case.dmtui("pool create")))
+        return _before(left, text, case.dmtui("pool remove"), action="pool_remove")
     if pool.owner == Owner.LVM.value:  # its activation runs thin_check, which clears the mark where all is well
         name = pool.display_name
-        repair = (f"lvchange --activate n {name}", f"lvconvert --repair {name}", f"lvchange --activate y {name}")
-        return NextStep("deactivate all of it, then repair", repair)
+        left = NextStep("repair it, activate it", (f"lvconvert --repair {name}", f"lvchange --activate y {name}"))
+        return _before(left, "deactivate all of it, then repair", f"lvchange --activate n {name}")
     service = {Owner.DOCKER.value: "docker", Owner.CONTAINERD.value: "containerd"}.get(pool.owner)
     if service is None:
-        return NextStep("take it down, check it, load it anew", (f"dmsetup remove {pool.name}", check))
+        left = NextStep("check its metadata, load it anew", (check,))
+        return _before(left, "take it down, check it, load it anew", f"dmsetup remove {pool.name}")
     stop, start = (f"systemctl {word} {service}" for word in ("stop", "start"))
-    return NextStep(text, (stop, f"dmsetup remove {pool.name}", check, start))
+    return _before(NextStep(rest, (check, start)), text, stop, f"dmsetup remove {pool.name}")
+
+
+def _before(left: NextStep, text: str, *down: str, action: str = "") -> NextStep:
+    """What takes a pool down, with what is left to do then: what told of it has gone with the pool."""
+    return NextStep(text, (*down, *left.commands), action, left)
 
 
 def _of_data_file(case: _Case) -> NextStep:

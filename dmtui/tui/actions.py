@@ -38,7 +38,7 @@ class Situation:
     """What decides whether an action is allowed.
 
     Attributes:
-        unseen: the selected pool has alerts to acknowledge.
+        unseen: there are alerts to acknowledge.
         demonstrates: a demonstration is shown; `plays`: it goes on by itself.
         hosts: how many machines are watched over ssh; 0 where this one is.
     """
@@ -219,7 +219,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("resume", Scope.APP, ("p", "space"), "p space", "Resume", "Ask the machine again, at once."),
     Action("poll", Scope.APP, ("r",), "r", "Poll", "Ask once now, also while paused."),
     *_SEEKS,
-    Action("acknowledge", Scope.APP, ("A",), "A", "Acknowledge", "The alerts of the selected pool are seen."),
+    Action(
+        "acknowledge",
+        Scope.APP,
+        ("A",),
+        "A",
+        "Acknowledge",
+        "The alerts of the selected pool, and of pools that are down, are seen.",
+    ),
     Action(
         "slower", Scope.APP, ("less_than_sign", "minus"), "< -", "Slower", "Poll less often, up to every 60 s.", _PACE
     ),

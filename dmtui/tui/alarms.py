@@ -46,7 +46,7 @@ class Notice(NamedTuple):
     alert: Alert
     others: int
     selected: bool = True
-    """Whether it is of the selected pool, whose alerts a key acknowledges."""
+    """Whether it is of the selected pool, or of one that is down: their alerts a key acknowledges."""
     texts: tuple[str, ...] = ()
     """What the line says instead of the alert's text, longest first; empty where it says that."""
 
@@ -54,7 +54,9 @@ class Notice(NamedTuple):
 def notice_of(alerts: Iterable[Alert], selected: str | None) -> Notice | None:
     """The worst alert that nobody has acknowledged, of alerts that come worst first."""
     unseen = [alert for alert in alerts if not alert.acknowledged]
-    return Notice(unseen[0], len(unseen) - 1, unseen[0].pool == selected) if unseen else None
+    if not unseen:
+        return None
+    return Notice(unseen[0], len(unseen) - 1, unseen[0].pool == selected or unseen[0].is_left_behind)
 
 
 class PoolRow(NamedTuple):
@@ -82,7 +84,7 @@ def toast_of(news: Iterable[News], glyphs: Glyphs) -> Toast | None:
     news = tuple(news)
     rises = [each for each in news if _is_rise(each.change) and not each.change.found]
     reliefs = [each for each in news if _is_relief(each.change)]
-    loud = sorted(rises or reliefs, key=lambda each: -each.change.alert.severity)
+    loud = sorted(rises or reliefs, key=lambda each: each.change.alert.order)  # as the line at the top has them
     if not loud:
         return None
     worst, more = loud[0], len(loud) - 1

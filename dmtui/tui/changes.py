@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.app import App
 from textual.message import Message
 
+from dmtui.monitor.alerts import Alert
+from dmtui.monitor.nextsteps import NextStep
 from dmtui.monitor.sample import Pool, Sample, ThinDevice
 from dmtui.thinpool.text import printable
 from dmtui.tui.figures import Look
@@ -51,6 +53,7 @@ class Target(NamedTuple):
     Attributes:
         device_key: name of the thin device, as the sample has it.
         marked: names of the devices that are marked, the same way; empty: the selected one.
+        alerts: of all pools, worst first.
     """
 
     sample: Sample | None
@@ -58,6 +61,7 @@ class Target(NamedTuple):
     device_key: str | None
     look: Look
     marked: frozenset[str] = frozenset()
+    alerts: tuple[Alert, ...] = ()
 
     @property
     def device(self) -> ThinDevice | None:
@@ -74,6 +78,11 @@ class Target(NamedTuple):
     def marked_names(self) -> str:
         """The same of all that are marked, in the order of the pool's table."""
         return " ".join(text for name, text in self._display_names.items() if name in self.marked)
+
+    def left_once_down(self, pool: str) -> NextStep | None:
+        """What is left to do about a pool's alerts when it has been taken down for them."""
+        steps = (alert.next_step for alert in self.alerts if alert.pool == pool)
+        return next((step.once_down for step in steps if step is not None and step.once_down is not None), None)
 
     @property
     def _display_names(self) -> Mapping[str, str]:
@@ -113,6 +122,7 @@ class Changes:
         self._names: tuple[str, ...] = ()
         self._pools: tuple[Pool, ...] = ()
         self._look = Look()
+        self._left: NextStep | None = None
         self._drawing = False
         self.performing: Course | None = None
         self.finished: tuple[Course, ...] = ()
@@ -225,6 +235,7 @@ class Changes:
             self._refuse(why)
             return
         self._names, self._look = survey.names, target.look
+        self._left = target.left_once_down(survey.pool) if wanted.id == "pool remove" else None
         self._pools = target.sample.pools if target.sample else ()
         self._open(wanted, _prefilled(wanted, target, survey))
 
@@ -260,6 +271,8 @@ class Changes:
         course, self.performing = self.performing, None
         if course is None:
             return
+        if self._left is not None and finished.request.operation.id == "pool remove" and not finished.error:
+            finished = _with_what_is_left(finished, self._left)
         course = course.ended(finished, self._clock())
         if not finished.changed:
             self.finished = (course, *self.finished[: KEPT_COURSES - 1])
@@ -292,6 +305,14 @@ class Changes:
     def _say_asking(self, target: Target) -> None:
         if self._asked is not None and self._asked[1] is target:
             self._app.notify("the machine is being asked and has not answered yet", markup=False)
+
+
+def _with_what_is_left(finished: Finished, left: NextStep) -> Finished:
+    """A pool was taken down to be mended: what told of it goes with it, so it is told here."""
+    from dataclasses import replace  # noqa: PLC0415 - as elsewhere here
+
+    told = (f"next: {left.text}", *(f"  {command}" for command in left.commands))
+    return replace(finished, result=(*finished.result, *told))
 
 
 def _misplaced(wanted: Operation, target: Target, own_pool: str) -> str:

@@ -91,11 +91,12 @@ class Known:
     def target(self, device_key: str | None, look: Look, *, marks: bool) -> Target:
         """What an operation is asked for; `marks`: of all devices that are marked."""
         marked = self.choices.marks.of(self.pool_name or "") if marks else frozenset[str]()
-        return Target(self.sample, self.pool, device_key or self.device_name, look, marked)
+        alerts = self.memory.alerts.alerts
+        return Target(self.sample, self.pool, device_key or self.device_name, look, marked, alerts)
 
     @property
     def unseen(self) -> bool:
-        """Whether the selected pool has alerts that nobody has acknowledged."""
+        """Whether there are alerts to acknowledge."""
         return any(not alert.acknowledged for alert in self._alerts())
 
     def take_in(self, outcome: Sample | PollFailed) -> tuple[Change, ...]:
@@ -134,9 +135,9 @@ class Known:
             self.device_trail.add(self.sample, self.pool_name, name)
 
     def acknowledge(self, at: float) -> None:
-        """Note that the alerts of the selected pool are seen."""
+        """Note that the alerts of the selected pool, and those of pools that are down, are seen."""
         for alert in self._alerts():
             self.memory.acknowledge(alert.key, at)
 
     def _alerts(self) -> Iterator[Alert]:
-        return iter(self.memory.alerts.of(self.pool_name or ""))
+        return (each for each in self.memory.alerts.alerts if each.pool == self.pool_name or each.is_left_behind)

@@ -15,6 +15,7 @@ from dmtui.tui.figures import Look
 from dmtui.tui.history import DeviceTrail, History
 from dmtui.tui.marks import Marks
 from dmtui.tui.paint.header import TopView
+from dmtui.tui.paint.welcome import Welcome
 from dmtui.tui.reaching import GROWING
 from dmtui.tui.standing import Standing
 from dmtui.tui.wrong import Wrong
@@ -84,6 +85,16 @@ class DashboardState:
     def wrong(self) -> Wrong:
         """What is wrong with the selected pool."""
         return Wrong(self.memory.alerts.of(self.pool.name) if self.pool else (), self.top.can_change)
+
+    @property
+    def left_behind(self) -> Wrong:
+        """What is left to do for pools that were taken down to be mended."""
+        return Wrong(self.memory.alerts.left_behind, self.top.can_change)
+
+    @property
+    def welcome(self) -> Welcome:
+        """What is said where there is no pool."""
+        return Welcome(self.top, self.left_behind)
 
     @property
     def device(self) -> ThinDevice | None:

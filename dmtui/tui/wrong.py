@@ -10,7 +10,7 @@ from dmtui.tui.actions import key_of
 
 @frozen
 class Wrong:
-    """What is wrong with a pool.
+    """What is wrong with a pool, or was with pools that are down.
 
     Attributes:
         alerts: worst first.
@@ -19,6 +19,10 @@ class Wrong:
 
     alerts: tuple[Alert, ...] = ()
     can_change: bool = False
+
+    def __add__(self, other: Wrong) -> Wrong:
+        """Both, this first."""
+        return Wrong((*self.alerts, *other.alerts), self.can_change)
 
 
 def step_words(step: NextStep, can_change: bool) -> str:

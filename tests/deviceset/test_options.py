@@ -2,6 +2,7 @@
 
 import pytest
 
+from dmtui.deviceset.loopfiles import DEFAULT_BYTES
 from dmtui.deviceset.options import Options, parse_options
 from dmtui.thinpool.errors import BadUsageError
 
@@ -9,7 +10,8 @@ from dmtui.thinpool.errors import BadUsageError
 def test_without_options_the_defaults_of_the_original_hold():
     options = parse_options([])
     assert options == Options()
-    assert (options.loop_data_size_bytes, options.loop_metadata_size_bytes) == (107374182400, 2147483648)
+    assert DEFAULT_BYTES == {"data": 107374182400, "metadata": 2147483648}
+    assert (options.loop_data_size_bytes, options.loop_metadata_size_bytes) == (None, None)
     assert (options.block_size_bytes, options.min_free_percent) == (65536, 10)
 
 

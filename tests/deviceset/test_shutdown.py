@@ -128,6 +128,29 @@ def test_what_is_unmounted_under_its_users_is_told(busy):
     assert "unmounted under their users: one, two" in busy.plans.remove_pool().notices
 
 
+def test_what_does_not_come_back_by_itself_is_told(busy, engine):
+    notice = "when it comes back these stay inactive until they are activated: one, two, three, the base device"
+    assert notice in busy.plans.remove_pool().notices
+
+
+def test_a_pool_comes_back_as_large_as_it_was_where_no_size_is_given(machine, home, engine):
+    graph, pool = engine.devices.graph, engine.devices.pool
+    engine.run(engine.plans.extend(DATA + MIB, METADATA + MIB))
+    before = pool.table()
+    sizes = [machine.files.identify(path).size_bytes for path in (graph.data_file, graph.metadata_file)]
+    engine.run(engine.plans.remove_pool())
+    engine.close()
+    options = parse_options(["dm.basesize=64M", "dm.fs=ext4"])
+    another = open_engine(machine, str(home / "graph"), options, making=True, patience=patience_with(machine))
+    plan = another.plans.start("now")
+    assert not [step.text for step in plan.steps if step.text.startswith("grow")]
+    assert not [notice for notice in plan.notices if "was asked for" in notice]
+    another.run(plan)
+    assert another.devices.pool.table() == before
+    assert sizes == [machine.files.identify(path).size_bytes for path in (graph.data_file, graph.metadata_file)]
+    another.close()
+
+
 def test_a_device_set_that_is_down_has_nothing_to_take_down(machine, home, engine):
     engine.run(engine.plans.remove_pool())
     with pytest.raises(MissingError, match="is not active"):

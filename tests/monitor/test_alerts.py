@@ -242,8 +242,36 @@ class TestPools:
         assert state.worst is Severity.CRIT
 
     def test_the_alerts_of_a_pool_that_is_gone_end(self):
-        _, told = play(made.pool(mode="ro"), *[None] * (GONE_AFTER_POLLS + 1))
+        state, told = play(made.pool(mode="ro"), *[None] * (GONE_AFTER_POLLS + 1))
         assert told[-1] == (GONE_AFTER_POLLS, Rule.MODE, ChangeKind.ENDED, Severity.CRIT)
+        assert state.alerts == ()
+
+    def test_of_one_that_was_taken_down_to_be_mended_what_is_left_to_do_stays_once(self):
+        broken = made.pool(0.95, mode="ro", needs_check=True)
+        state, told = play(*[broken] * 2, *[None] * (GONE_AFTER_POLLS + 5))
+        assert told[3:] == [
+            (GONE_AFTER_POLLS + 1, Rule.MODE, ChangeKind.OTHER, Severity.WARN),
+            (GONE_AFTER_POLLS + 1, Rule.NEEDS_CHECK, ChangeKind.ENDED, Severity.CRIT),
+            (GONE_AFTER_POLLS + 1, Rule.DATA, ChangeKind.ENDED, Severity.CRIT),
+        ]
+        left = only(state)
+        assert left.is_left_behind
+        assert left.next_step.text == "check its metadata, bring it back"
+        assert state.left_behind == (left,)
+
+    def test_that_ends_when_the_pool_is_back_and_well(self):
+        state, _ = play(made.pool(mode="Fail"), *[None] * GONE_AFTER_POLLS)
+        back, told = play(made.pool(), state=state)
+        assert (back.alerts, [kind for _, _, kind, _ in told]) == ((), [ChangeKind.ENDED])
+        worse, told = play(made.pool(mode="Fail"), state=state)
+        assert [kind for _, _, kind, _ in told] == [ChangeKind.WORSE]
+        assert not only(worse).is_left_behind
+
+    def test_that_ends_when_it_is_seen(self):
+        state, _ = play(made.pool(mode="Fail"), *[None] * GONE_AFTER_POLLS)
+        state, _ = state.acknowledge(only(state).key, NOW + 9)
+        state, told = play(None, state=state)
+        assert (state.alerts, [kind for _, _, kind, _ in told]) == ((), [ChangeKind.ENDED])
 
     def test_a_pool_that_cannot_be_read_for_a_while_keeps_them(self):
         state, _ = play(made.pool(mode="ro"))

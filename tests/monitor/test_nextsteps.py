@@ -35,9 +35,8 @@ def test_every_rule_has_a_step_for_every_owner(rule, owner):
     step = next_step(rule, dataclasses.replace(DOCKERS, owner=owner.value, mode="Fail"))
     assert step.text
     assert len(step.text) <= 36
-    assert bool(step.action) is (
-        owner is Owner.DMTUI and rule not in (Rule.DATA_FILE, Rule.METADATA_FILE, Rule.SUSPENDED)
-    )
+    ours = set(Rule) - {Rule.DATA_FILE, Rule.METADATA_FILE, Rule.SUSPENDED, Rule.HOST_END, Rule.HOST_DEBT}
+    assert bool(step.action) is (owner is Owner.DMTUI and rule in ours)
 
 
 def test_our_own_pool_is_extended_by_our_own_command_and_key():
@@ -95,6 +94,44 @@ def test_a_pool_that_needs_a_check_is_taken_down_checked_and_brought_back():
         f"dmtui --graph {GRAPH} pool create",
     )
     assert commands(Rule.MODE, OURS, **READ_ONLY) == commands(Rule.NEEDS_CHECK, OURS, **READ_ONLY)
+
+
+@pytest.mark.parametrize("pool", [OURS, DOCKERS, CONTAINERDS, SOMEBODYS, LVMS])
+def test_of_what_has_to_be_taken_down_the_rest_is_known(pool):
+    step = next_step(Rule.NEEDS_CHECK, dataclasses.replace(pool, **READ_ONLY))
+    down = len(step.commands) - len(step.once_down.commands)
+    assert down > 0
+    assert step.commands[down:] == step.once_down.commands
+    assert len(step.once_down.text) <= 36
+
+
+MOUNTED, IDLE, UNASKED = (made.thin(1, mounted_at=where) for where in (("/mnt",), (), None))
+
+
+class TestTrimming:
+    @pytest.mark.parametrize("devices", [(MOUNTED,), (IDLE, MOUNTED), (UNASKED,)])
+    def test_it_is_advised_where_something_may_come_of_it(self, devices):
+        pool = dataclasses.replace(OURS, devices=devices)
+        assert next_step(Rule.HOST_DEBT, pool).action == "pool_trim"
+        assert commands(Rule.HOST_END, SOMEBODYS, devices=devices) == ("fstrim --all",)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"devices": ()},
+            {"devices": (IDLE,)},
+            {"devices": (MOUNTED,), "mode": "Fail"},
+            {"devices": (MOUNTED,), "mode": "ro"},
+            {"devices": (MOUNTED,), "discard_policy": "no_discard_passdown"},
+        ],
+    )
+    def test_it_is_not_where_nothing_can(self, changes):
+        pool = dataclasses.replace(OURS, **changes)
+        step = next_step(Rule.HOST_DEBT, pool)
+        assert (step.text, step.action) == ("free space on the host", "")
+        assert step.commands == (f"df --human-readable {GRAPH}/devicemapper/data",)
+        (emulated,) = next_step(Rule.HOST_DEBT, pool, emulated=True).commands
+        assert emulated.endswith(" emulator host-space SIZE")
 
 
 def test_a_pool_that_only_ran_out_of_metadata_gets_more_of_them():

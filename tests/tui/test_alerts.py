@@ -199,10 +199,35 @@ async def test_what_is_over_is_not_counted_among_the_alerts_that_came(running):
 
 async def test_the_alerts_of_a_pool_that_is_gone_are_not_told_to_be_ok(running):
     app, pilot = running
+    await feed(app, pilot, samples.lvm_pool(), dataclasses.replace(samples.docker_pool(0.5), suspended=True))
+    await feed(app, pilot, samples.lvm_pool(), times=3, start=3)
+    assert f"○ gone  {DOCKER}: suspended: the pool is gone" in told(app)
+    assert not any("ok" in line for line in told(app))
+
+
+async def test_a_pool_that_was_taken_down_to_be_mended_is_told_until_it_is_seen(running):
+    app, pilot = running
     await feed(app, pilot, samples.lvm_pool(), dataclasses.replace(samples.docker_pool(0.5), needs_check=True))
     await feed(app, pilot, samples.lvm_pool(), times=3, start=3)
-    assert f"○ gone  {DOCKER}: needs_check: the pool is gone" in told(app)
-    assert not any("ok" in line for line in told(app))
+    assert "docker-8:1-4718594-pool it is down" in text(app, "notice")
+    assert "next: check its metadata, bring it back" in text(app, "notice")
+    await pilot.press("i")
+    await pilot.pause()
+    explained = text(app, "explain-alerts")
+    assert f"{DOCKER}: it is down, not mended" in explained
+    assert "systemctl start docker" in explained
+    await pilot.press("escape", "A")
+    await feed(app, pilot, samples.lvm_pool(), times=1, start=6)
+    assert app.known.memory.alerts.left_behind == ()
+
+
+async def test_toast_and_top_line_tell_the_same_of_alerts_that_are_as_bad(running):
+    app, pilot = running
+    await feed(app, pilot, samples.docker_pool(0.5), times=1)
+    await feed(app, pilot, dataclasses.replace(samples.docker_pool(0.95), mode="ro", needs_check=True), start=1)
+    worst = app.known.memory.alerts.alerts[0]
+    assert told(app)[0].startswith(f"✖ CRIT  3 alerts: {DOCKER}: {worst.text}")
+    assert worst.brief in text(app, "notice")
 
 
 async def test_what_is_only_watched_makes_no_toast(running):

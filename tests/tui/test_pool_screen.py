@@ -180,10 +180,19 @@ def test_alerts_are_told_worst_first_with_word_time_and_text():
 def test_more_alerts_than_fit_are_counted():
     view = view_of(dataclasses.replace(samples.damaged_pool(), suspended=True))
     alerts = view.alerts * 6
-    assert text_of(alert_lines(Wrong(alerts), COMPACT, 80)).splitlines()[1] == f"  and {len(alerts) - 1} more"
+    assert text_of(alert_lines(Wrong(alerts), COMPACT, 80)).splitlines()[-1] == f"and {len(alerts) - 1} more"
 
 
 class TestWhatToDoNext:
+    def test_it_stands_below_the_alerts_that_it_is_about(self):
+        bad = dataclasses.replace(samples.docker_pool(0.95), suspended=True, owner="dmtui")
+        alerts = view_of(bad, *(samples.sample(bad, at=samples.NOW - n) for n in (2, 1))).alerts
+        shown = text_of(alert_lines(Wrong(alerts), LOOK, 110)).splitlines()
+        rows = [line.split()[1] if line[0] != " " else line.split()[0] for line in shown]
+        assert rows == ["CRIT", "next", "command", "WARN", "next", "command"]
+        assert "pool extend --data" in shown[2]
+        assert "dmsetup resume" in shown[5]
+
     def test_it_stands_below_the_alerts_once_with_all_its_commands(self):
         full = dataclasses.replace(samples.full_pool(), metadata=samples.docker_pool().metadata)
         alerts = view_of(full, samples.sample(full, at=samples.NOW - 1)).alerts

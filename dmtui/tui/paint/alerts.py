@@ -1,4 +1,4 @@
-"""The alerts of a pool, worst first: how bad, since when, what, and what to do about it."""
+"""The alerts of a pool, worst first: how bad, since when, what; below those that need the same, what to do."""
 
 from __future__ import annotations
 
@@ -19,30 +19,31 @@ _TITLE_WIDTH = 8
 
 
 def alert_lines(view: Wrong, look: Look, width: int) -> list[Line]:
-    """A line an alert, below them what to do about those; the ones that do not fit are counted."""
+    """A line an alert, below it what to do; the ones that do not fit are counted."""
     alerts = view.alerts
     if not alerts:
         return [(Span(f"{Level.OK.sign(look.glyphs)} ", "ok"), Span("no alert", "muted"))]
     most = MOST_ALERTS[look.density]
     shown = alerts if len(alerts) <= most else alerts[: most - 1]
-    lines = [_alert(alert, look, width) for alert in shown]
+    lines: list[Line] = []
+    for alike, step in _by_step(shown):
+        lines += [_alert(alert, look, width) for alert in alike]
+        lines += step_lines(step, view.can_change, width) if step is not None else []
     if len(shown) < len(alerts):
-        lines.append((Span(f"  and {len(alerts) - len(shown)} more", "muted"),))
-    for step in _steps(shown):
-        lines += step_lines(step, view.can_change, width)
+        lines.append((Span(f"and {len(alerts) - len(shown)} more", "muted"),))
     return lines
 
 
 def explained_lines(view: Wrong, look: Look, width: int) -> list[Line]:
     """Each alert in full with what to do about it; nothing where none is on."""
     lines: list[Line] = [(Span("What is wrong, and what to do next", "accent"),)] if view.alerts else []
-    for number, alert in enumerate(view.alerts, start=1):
-        level = Level(int(alert.severity))
-        head = Span(f"{f'{level.sign(look.glyphs)} {level.word}':<{_TITLE_WIDTH}}", level.role)
-        lines += entry(head, f"{printable(alert.text)}. Since {moment(alert.began_at)}.", width)
-        served = number < len(view.alerts) and view.alerts[number].next_step == alert.next_step  # told with the next
-        if alert.next_step is not None and not served:
-            lines += step_lines(alert.next_step, view.can_change, width)
+    for alike, step in _by_step(view.alerts):
+        for alert in alike:
+            level = Level(int(alert.severity))
+            head = Span(f"{f'{level.sign(look.glyphs)} {level.word}':<{_TITLE_WIDTH}}", level.role)
+            which = f"{printable(alert.pool)}: " if alert.is_left_behind else ""
+            lines += entry(head, f"{which}{printable(alert.text)}. Since {moment(alert.began_at)}.", width)
+        lines += step_lines(step, view.can_change, width) if step is not None else []
     return [*lines, ()] if lines else []
 
 
@@ -62,11 +63,14 @@ def _labelled(label: str, texts: Sequence[str], width: int, role: str) -> list[L
     return lines
 
 
-def _steps(alerts: Sequence[Alert]) -> list[NextStep]:
-    """What to do about them; of what is done by the same commands the first."""
-    steps = [alert.next_step for alert in alerts if alert.next_step is not None]
-    first = {step.commands: step for step in reversed(steps)}
-    return [step for step in dict.fromkeys(steps) if first[step.commands] == step]
+def _by_step(alerts: Sequence[Alert]) -> list[tuple[list[Alert], NextStep | None]]:
+    """Those together that the same commands mend, each group at the place of its worst, with what its worst says."""
+    groups: dict[object, tuple[list[Alert], NextStep | None]] = {}
+    for alert in alerts:
+        step = alert.next_step
+        key = (alert.pool, step.commands) if step is not None else alert.key
+        groups.setdefault(key, ([], step))[0].append(alert)
+    return list(groups.values())
 
 
 def _alert(alert: Alert, look: Look, width: int) -> Line:

@@ -5,14 +5,33 @@ from __future__ import annotations
 import textwrap
 
 from dmtui.thinpool.text import printable
+from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import Look
 from dmtui.tui.freshness import Flow
 from dmtui.tui.lines import Line, Span, crop, width_of
+from dmtui.tui.paint.alerts import explained_lines
 from dmtui.tui.paint.header import TopView
+from dmtui.tui.wrong import Wrong
+
+_BLOCK_CELLS = 100
 
 
-def welcome_lines(view: TopView, look: Look, width: int) -> list[Line]:
+@frozen
+class Welcome:
+    """What is known where there is no pool.
+
+    Attributes:
+        top: what the lines at the top show.
+        wrong: pools that were taken down to be mended.
+    """
+
+    top: TopView
+    wrong: Wrong = Wrong()
+
+
+def welcome_lines(welcome: Welcome, look: Look, width: int) -> list[Line]:
     """A friendly text in the middle: what was looked for, and what can be done."""
+    view = welcome.top
     if view.freshness.sample_at is None:
         return _middle(_waiting(view, width), look, width)
     emulated = view.machine == "emulated"
@@ -23,6 +42,7 @@ def welcome_lines(view: TopView, look: Look, width: int) -> list[Line]:
     text: list[Line] = [
         (Span(f"No thin pool on {view.host or 'this machine'}", "strong"),),
         (),
+        *_block(explained_lines(welcome.wrong, look, min(width - 4, _BLOCK_CELLS))),
         (Span(f"Looked at every device-mapper device of {printable(view.description) or view.machine}.", "muted"),),
         (Span("The screen fills by itself as soon as a pool appears.", "muted"),),
         (),
@@ -45,10 +65,14 @@ def _waiting(view: TopView, width: int) -> list[Line]:
         what = f"Host {view.host} cannot be watched" if view.host else "The machine cannot be read"
         error = printable(view.freshness.error).removeprefix(f"host {view.host}: ")
         parts = textwrap.wrap(error, max(20, width - 4), break_on_hyphens=False)
-        # One block in the middle: lines that are each in the middle are read as so many sentences.
-        block = max(map(len, parts), default=0)
-        return [(Span(what, "crit"),), (), *((Span(f"{part:<{block}}"),) for part in parts)]
+        return [(Span(what, "crit"),), (), *_block([(Span(part),) for part in parts])]
     return [(Span(f"Connecting to {view.host} ..." if view.host else "Asking the machine ...", "strong"),)]
+
+
+def _block(lines: list[Line]) -> list[Line]:
+    """Lines of one width: each in the middle for itself they were read as so many sentences."""
+    widest = max(map(width_of, lines), default=0)
+    return [(*line, Span(" " * (widest - width_of(line)))) for line in lines]
 
 
 def _middle(text: list[Line], look: Look, width: int) -> list[Line]:

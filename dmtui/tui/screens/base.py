@@ -161,7 +161,7 @@ class DashboardScreen(Screen[None]):
 
     def show(self, state: DashboardState) -> None:
         """Show a state."""
-        self._host, self._wrong = state.top.host, state.wrong
+        self._host, self._wrong = state.top.host, state.wrong + state.left_behind
         fresh, self._look, self._shown_at = state.top.freshness, state.look, self.app.size  # pyright: ignore[reportUnknownMemberType]
         classes = {f"-{density.value}": density is state.look.density for density in Density}
         classes |= {"-stale": fresh.stale, "-paused": fresh.flow is Flow.PAUSED, "-empty": state.pool is None}

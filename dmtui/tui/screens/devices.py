@@ -59,7 +59,7 @@ class DevicesScreen(DashboardScreen):
         self._state = state
         pool, sample = state.pool, state.sample
         if sample is None or pool is None:
-            self.panel("welcome").show(state.top, state.look)
+            self.panel("welcome").show(state.welcome, state.look)
             return
         rows = self._rows.of(pool, sample.taken_at)
         tree = state.choices.tree

@@ -58,7 +58,7 @@ class OverviewScreen(DashboardScreen):
     def show_body(self, state: DashboardState) -> None:
         """Show the pools, the selected one and its devices; a welcome where there is none."""
         if state.sample is None or state.pool is None:
-            self.panel("welcome").show(state.top, state.look)
+            self.panel("welcome").show(state.welcome, state.look)
             return
         pools = self.query_one(PoolTable)
         pools.show_rows(worst_first(state.sample.pools, state.memory.alerts, state.look.thresholds), state.look)

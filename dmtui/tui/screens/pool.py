@@ -78,7 +78,7 @@ class PoolScreen(DashboardScreen):
         self._state = state
         pool, sample, look = state.pool, state.sample, state.look
         if sample is None or pool is None:
-            self.panel("welcome").show(state.top, look)
+            self.panel("welcome").show(state.welcome, look)
             return
         memory = state.memory
         view = PoolView(
