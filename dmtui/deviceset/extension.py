@@ -13,14 +13,15 @@ from dataclasses import replace
 from typing import Any
 
 from dmtui.deviceset.deviceset import DeviceSet
-from dmtui.deviceset.extensionparts import Part, PoolFound, enlarge_file, enlarging_steps, find_part, give_back
+from dmtui.deviceset.extensionparts import Part, PoolFound, What, enlarge_file, enlarging_steps, find_part, give_back
 from dmtui.deviceset.intents import POOL, Intent
 from dmtui.deviceset.patience import PAUSE_SECONDS
 from dmtui.deviceset.plan import Plan, PlanFailedError, Step, perform
 from dmtui.deviceset.poollink import PoolUnusableError
 from dmtui.machine.errors import MachineError
-from dmtui.thinpool.errors import BadUsageError, DmtuiError
+from dmtui.thinpool.errors import DmtuiError, NotGivenError
 from dmtui.thinpool.names import lvm_display_name
+from dmtui.thinpool.sizes import SizeStyle, format_size
 from dmtui.thinpool.status import PoolMode
 from dmtui.thinpool.table import Target
 from dmtui.thinpool.units import DATA_BLOCKS_A_BITMAP, MAX_METADATA_BLOCKS
@@ -37,7 +38,8 @@ def plan_extend(devices: DeviceSet, data_bytes: int | None = None, metadata_byte
     to do is a plan without steps.
 
     Raises:
-        BadUsageError: no size at all, one that shrinks the pool, or one that cannot be.
+        NotGivenError: no size at all.
+        BadUsageError: one that shrinks the pool, or one that cannot be.
         PoolAbsentError: the pool is not active.
         PoolUnusableError: its mode or its state keep it from growing.
         DmtuiError: it is not ours to extend, or not made of what this graph directory has.
@@ -47,7 +49,11 @@ def plan_extend(devices: DeviceSet, data_bytes: int | None = None, metadata_byte
     found = PoolFound.look(devices)
     parts = _parts(devices, found, data_bytes, metadata_bytes)
     if not parts:
-        raise BadUsageError(f"extending pool {name}", "was given no size", "give one for data, metadata or both")
+        raise NotGivenError(
+            f"extending pool {name}",
+            "was given no size",
+            f"give more data than {_now(found, 'data')}, more metadata than {_now(found, 'metadata')}, or both",
+        )
     growing = [part for part in parts if part.grows]
     notices = tuple(notice for part in parts for notice in part.notices)
     if not growing:
@@ -60,6 +66,10 @@ def plan_extend(devices: DeviceSet, data_bytes: int | None = None, metadata_byte
         **{f"{part.what}_before_bytes": part.size_bytes for part in growing},
     }
     return Plan(EXTEND, name, _steps(devices, found, growing), notices, (), (Intent(POOL, EXTEND, details),))
+
+
+def _now(found: PoolFound, what: What) -> str:
+    return format_size(found.least_bytes(what), SizeStyle.BINARY)
 
 
 def settle_extension(devices: DeviceSet, intent: Intent) -> str | None:

@@ -13,7 +13,7 @@ from functools import partial
 from dmtui.deviceset.plan import Plan
 from dmtui.deviceset.plans import Plans
 from dmtui.deviceset.removal import flagged, plan_remove
-from dmtui.thinpool.errors import BadUsageError
+from dmtui.thinpool.errors import BadUsageError, NotGivenError
 from dmtui.thinpool.sizes import parse_size
 from dmtui.thinpool.values import frozen
 
@@ -90,11 +90,11 @@ class Operation:
     confirm: str = ""
 
     def check(self, values: Values) -> None:
-        """Raise `BadUsageError` for the first field that is missing, or whose text cannot be read."""
+        """Raise `BadUsageError` for the first field that is missing (`NotGivenError`), or whose text cannot be read."""
         for field in self.fields:
             text = values.get(field.name, "").strip()
             if field.required and not text:
-                raise BadUsageError(field.title, "is missing", f"give {field.kind.value}")
+                raise NotGivenError(field.title, "is missing", f"give {field.kind.value}")
             if text and field.kind is Kind.SIZE:
                 parse_size(text)
             if text and field.kind is Kind.COUNT:

@@ -12,7 +12,7 @@ from dmtui.monitor.quantities import Quantity, measure
 from dmtui.monitor.sample import Backing, Pool
 from dmtui.monitor.severity import Severity
 from dmtui.monitor.thresholds import Thresholds
-from dmtui.thinpool.sizes import format_size
+from dmtui.thinpool.sizes import format_share, format_size
 from dmtui.thinpool.status import NoSpacePolicy, PoolMode
 from dmtui.thinpool.values import frozen
 
@@ -207,9 +207,7 @@ def _space_text(pool: Pool, quantity: Quantity) -> str:
     now = measure(pool, quantity)
     used, total = now.value_bytes or 0, now.total_bytes or 0
     what = "data" if quantity is Quantity.DATA_USED else f"metadata{_ABOVE}"
-    # Cut, not rounded: only what is full is said to be at 100 %.
-    percent = int(1000 * used / total) / 10
-    return f"{what} at {percent:.1f} %, {format_size(max(0, total - used))} free"
+    return f"{what} at {format_share(used / total)}, {format_size(max(0, total - used))} free"
 
 
 def duration(seconds: float) -> str:

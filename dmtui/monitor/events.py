@@ -10,6 +10,7 @@ from enum import Enum
 from dmtui.monitor.alertrules import duration
 from dmtui.monitor.alerts import Change, ChangeKind
 from dmtui.monitor.severity import Severity
+from dmtui.thinpool.sizes import format_share
 from dmtui.thinpool.values import frozen
 
 KEPT_EVENTS = 2000
@@ -87,7 +88,7 @@ def event_of(change: Change) -> Event:
     alert = change.alert
     if change.kind is ChangeKind.ENDED:
         unit = alert.rule.unit
-        highest = "" if alert.high is None or unit != "%" else f", {alert.high:.1f} % at the most"
+        highest = "" if alert.high is None or unit != "%" else f", {format_share(alert.high / 100)} at the most"
         text = f"{alert.rule.value}: ended after {duration(alert.lasted_seconds)}{highest} ({alert.text})"
         return Event(change.at, Source.ALERT, Severity.INFO, alert.pool, text)
     if change.kind is ChangeKind.ACKNOWLEDGED:

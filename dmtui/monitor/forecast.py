@@ -21,7 +21,7 @@ REACH = 24
 """How many times its own length a window foretells."""
 _BINS = 48
 """A window is looked at in so many parts; it is judged anew when another part begins."""
-_LEAST_COVERED = 0.5
+LEAST_COVERED = 0.5
 """The share of a window that its points must span."""
 
 
@@ -153,7 +153,7 @@ class Forecaster:
 
 def trend_of(points: Sequence[Point], window: Window) -> Trend:
     """The trend of the points of a window."""
-    if not points or points[-1].at - points[0].at < _LEAST_COVERED * window.seconds:
+    if not points or points[-1].at - points[0].at < LEAST_COVERED * window.seconds:
         return Trend(Motion.TOO_FEW)
     return fit(_thinned(points, window.seconds / _BINS))
 

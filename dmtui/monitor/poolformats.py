@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dmtui.monitor.sample import Backing, Pool, Sample, Space
-from dmtui.thinpool.sizes import format_size
+from dmtui.thinpool.sizes import format_share, format_size
 from dmtui.thinpool.text import printable
 
 _HEADER = ("POOL", "OWNER", "MODE", "BLOCK", "DATA USED", "OF", "%", "META USED", "OF", "%", "TXID", "DEVICES", "ON")
@@ -38,19 +38,12 @@ def watch_line(sample: Sample) -> str:
     moment = datetime.fromtimestamp(sample.taken_at).astimezone().isoformat(timespec="seconds")
     pools = (
         f"{printable(pool.display_name)} {pool.mode or '?'}{' needs_check' if pool.needs_check else ''}"
-        f" data {_size(pool.data.used_bytes)} of {_size(pool.data.total_bytes)} ({percent(pool.data)})"
-        f" metadata {_size(pool.metadata.used_bytes)} of {_size(pool.metadata.total_bytes)} ({percent(pool.metadata)})"
+        f" data {_used(pool.data)} metadata {_used(pool.metadata)}"
         f" devices {len(pool.devices)}"
         for pool in sample.pools
     )
     text = "; ".join([*pools, *(printable(problem) for problem in sample.problems)])
     return f"{moment} {text or 'no thin pool'}\n"
-
-
-def percent(space: Space) -> str:
-    """Used out of total as ``12.3 %``, ``?`` when unknown."""
-    fraction = space.used_fraction
-    return "?" if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def _pool_object(pool: Pool) -> dict[str, Any]:
@@ -103,10 +96,10 @@ def _pool_row(pool: Pool) -> tuple[str, ...]:
         format_size(pool.block_size_bytes),
         _size(pool.data.used_bytes),
         _size(pool.data.total_bytes),
-        percent(pool.data),
+        format_share(pool.data.used_fraction),
         _size(pool.metadata.used_bytes),
         _size(pool.metadata.total_bytes),
-        percent(pool.metadata),
+        format_share(pool.metadata.used_fraction),
         "?" if pool.transaction_id is None else str(pool.transaction_id),
         str(len(pool.devices)),
         f"{printable(on)}{' (deleted)' if backing.loop_file_deleted else ''}",
@@ -121,6 +114,10 @@ def _device_lines(pool: Pool) -> list[str]:
         name, size = printable(device.display_name), format_size(device.size_bytes)
         lines.append(f"  {thin_id:>8}  {name}  {size}, {mapped}, open {device.open_count}")
     return lines
+
+
+def _used(space: Space) -> str:
+    return f"{_size(space.used_bytes)} of {_size(space.total_bytes)} ({format_share(space.used_fraction)})"
 
 
 def _size(size_bytes: int | None) -> str:

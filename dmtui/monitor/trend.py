@@ -39,7 +39,7 @@ class Motion(Enum):
     RISING = "rising"
     FALLING = "falling"
     FLAT = "no trend: what it moves is within its spread"
-    TOO_FEW = "no trend: too few points"
+    TOO_FEW = "no trend yet: too few points, or of too short a time"
 
 
 @frozen

@@ -46,6 +46,10 @@ class BadUsageError(DmtuiError):
     exit_status = ExitStatus.BAD_USAGE
 
 
+class NotGivenError(BadUsageError):
+    """The caller has not yet said all that is needed; nothing that was said is wrong."""
+
+
 class MissingError(DmtuiError):
     """The pool or device asked for does not exist."""
 

@@ -54,3 +54,8 @@ def parse_size(text: str) -> int:
     if size > MAX_SIZE_BYTES:
         raise BadUsageError(f"size {text!r}", "is more than anything can have", "give less than 8192P")
     return int(whole) * 1024**power if whole.isdigit() else int(size)
+
+
+def format_share(fraction: float | None) -> str:
+    """A share as ``71.4 %``, ``?`` when it is unknown; cut, not rounded: only what is full is said to be at 100 %."""
+    return "?" if fraction is None else f"{int(fraction * 1000) / 10:.1f} %"

@@ -142,6 +142,11 @@ class Changes:
         """Let another plan and perform, for tests and screenshots."""
         self._operator = operator
 
+    def took_down(self, pool: str) -> bool:
+        """Whether the last operation of this session took that pool down: that it is gone is no news."""
+        last = next(iter(self.finished), None)
+        return last is not None and last.request.operation.id == "pool remove" and last.subject == pool
+
     def begin(self, operation_id: str, target: Target) -> None:
         """The operator wants it: find out whether it can be, then show its dialog."""
         from dmtui.deviceset.operations import operation  # noqa: PLC0415 - loaded when it is asked for

@@ -7,9 +7,13 @@ from functools import partial
 from typing import Any, cast
 
 from textual.app import App, SystemCommand
+from textual.binding import ActiveBinding
 from textual.events import Event, Key
 from textual.screen import Screen
 from textual.widgets import Input
+
+_OPEN_A_LINE = ("colon", "slash")
+"""Keys after which something is typed: the palette's and the filter's."""
 
 
 class CommandedApp(App[None]):
@@ -19,11 +23,20 @@ class CommandedApp(App[None]):
     _ascii = False
 
     async def on_event(self, event: Event) -> None:
-        """A colon opens the palette before the next key is looked at, which else would do something on the screen."""
-        if isinstance(event, Key) and event.key == "colon" and not (event.is_forwarded or self._takes_a_colon):
-            await self.action_command_palette()
-        else:
+        """What opens a line to type into does so before the next key is looked at, which is meant for that line."""
+        opens = self._opening(event) if isinstance(event, Key) and event.key in _OPEN_A_LINE else None
+        if opens is None:
             await super().on_event(event)
+        else:
+            await self.run_action(opens.binding.action, opens.node)
+
+    def _opening(self, event: Key) -> ActiveBinding | None:
+        """What a key opens; None where it has come this way before, is typed, or concerns what lies over a screen."""
+        screen = cast("Screen[Any]", self.screen)  # pyright: ignore[reportUnknownMemberType]
+        if event.is_forwarded or isinstance(self.focused, Input) or screen.is_modal:
+            return None
+        bound = screen.active_bindings.get(event.key)
+        return bound if bound is not None and bound.enabled else None
 
     async def action_command_palette(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - it may wait
         """Let something be found by its name."""
@@ -37,12 +50,6 @@ class CommandedApp(App[None]):
             for theme in sorted(self.available_themes.values(), key=lambda theme: theme.name)
         ]
         self.call_next(self._offer, commands, "Theme")
-
-    @property
-    def _takes_a_colon(self) -> bool:
-        """Whether it would be typed somewhere, or concerns what lies over the dashboard's screen."""
-        screen = cast("Screen[Any]", self.screen)  # pyright: ignore[reportUnknownMemberType]
-        return isinstance(self.focused, Input) or screen.is_modal or not self.check_action("command_palette", ())
 
     async def _offer(self, commands: Sequence[SystemCommand], title: str) -> None:
         """Show the palette, and wait until it is there: the keys that follow are meant for it."""

@@ -66,6 +66,7 @@ class Preview:
         lines: of its plans; empty where there is an error.
         sheets: the same plans, a sheet each.
         error: why it cannot be done, by the engine's own rules; empty where it can, be it for some of several devices.
+        asks: what the form has still to say; empty where that is not what the error is.
         signature: the lines without what a directory that is yet to be made gives its devices' names.
     """
 
@@ -74,6 +75,7 @@ class Preview:
     error: str = ""
     signature: tuple[str, ...] = ()
     sheets: tuple[Sheet, ...] = ()
+    asks: str = ""
 
     @property
     def able(self) -> int:

@@ -68,13 +68,6 @@ class Look:
         return "?" if size_bytes is None else format_size(size_bytes, self.size_style)
 
 
-def percent(fraction: float | None) -> str:
-    """A share as ``71.4 %``, ``?`` when it is unknown; rounded down, so that only a full thing says 100."""
-    if fraction is None:
-        return "?"
-    return f"{int(fraction * 1000) / 10:.1f} %"
-
-
 def level_of(fraction: float | None, thresholds: tuple[float, float, float]) -> Level | None:
     """The level of a share; None when it is unknown."""
     if fraction is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from dmtui.deviceset.deviceset import title
 from dmtui.deviceset.operations import Operation
-from dmtui.thinpool.errors import DmtuiError
+from dmtui.thinpool.errors import DmtuiError, NotGivenError
 from dmtui.tui.deliveries import Delivery, Finished, OpenEngine, Preview, Request, Survey
 from dmtui.tui.performance import Run, ended, makes, read, signature
 
@@ -88,6 +88,8 @@ class Operator:
                 return Preview(request, lines, "", signature(engine, lines), sheets)
             finally:
                 engine.close()
+        except NotGivenError as error:
+            return Preview(request, error=str(error), asks=error.next_step)
         except DmtuiError as error:
             return Preview(request, error=str(error))
 

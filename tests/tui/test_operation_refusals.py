@@ -104,7 +104,6 @@ async def test_a_machine_that_does_not_answer_is_told_of(site):
         ("n", {"name": "api", "size": "much"}, "much"),
         ("n", {"name": "api", "size": "1M"}, "size"),
         ("n", {"name": "api", "parent": "nobody"}, "is not recorded"),
-        ("n", {}, "Name: is missing"),
         ("E", {"data": "1M"}, "a pool never shrinks"),
         ("u", {"name": "db"}, "is not mounted"),
     ],
@@ -116,6 +115,21 @@ async def test_what_cannot_be_is_refused_on_the_spot_in_the_engine_s_words(chang
     await fill(pilot, **values)
     await until(pilot, lambda: verdict(app).startswith("✖"))
     assert words in verdict(app)
+    assert app.screen.query_one("#run").disabled
+    await pilot.press("enter", "enter", "enter")
+    assert len(site.audit) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("n", "give a new device's name"), ("E", "give more data than 256 MiB, more metadata than 8 MiB, or both")],
+)
+async def test_what_has_still_to_be_said_is_asked_for_and_is_no_error(changing, key, words):
+    app, pilot, site = changing
+    before = len(site.audit)
+    await opened(pilot, key)
+    await until(pilot, lambda: words in verdict(app))
+    assert verdict(app).startswith("▶")
     assert app.screen.query_one("#run").disabled
     await pilot.press("enter", "enter", "enter")
     assert len(site.audit) == before

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from dmtui.monitor.sample import Backing
-from dmtui.thinpool.sizes import SizeStyle
+from dmtui.thinpool.sizes import SizeStyle, format_share
 from dmtui.tui.actions import Situation
-from dmtui.tui.figures import Density, Level, Look, age, data_level, metadata_level, percent, pool_level
+from dmtui.tui.figures import Density, Level, Look, age, data_level, metadata_level, pool_level
 from dmtui.tui.glyphs import ASCII, UNICODE, needs_ascii
 from dmtui.tui.history import Trend
 from dmtui.tui.lines import text_of, width_of
@@ -100,7 +100,13 @@ class TestLevels:
             assert pool_level(pool) is Level.CRIT
 
     def test_a_share_is_rounded_down_so_that_only_a_full_pool_says_100(self):
-        assert [percent(x) for x in (None, 0.0, 0.42, 0.99999, 1.0)] == ["?", "0.0 %", "42.0 %", "99.9 %", "100.0 %"]
+        assert [format_share(x) for x in (None, 0.0, 0.42, 0.99999, 1.0)] == [
+            "?",
+            "0.0 %",
+            "42.0 %",
+            "99.9 %",
+            "100.0 %",
+        ]
 
     @pytest.mark.parametrize(
         ("seconds", "expected"), [(0.4, "0 s"), (59, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (3600, "1 h")]

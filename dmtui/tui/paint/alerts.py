@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from rich.cells import cell_len
+
 from dmtui.monitor.alerts import Alert
 from dmtui.monitor.nextsteps import NextStep
 from dmtui.thinpool.text import printable
@@ -81,7 +83,9 @@ def _alert(alert: Alert, look: Look, width: int) -> Line:
         head.append(Span(f"{since:<26}", "muted"))
     if alert.acknowledged:
         head.append(Span("seen  ", "muted"))
-    text = without_aside(printable(alert.text), width - width_of(head))
+    room, told = width - width_of(head), printable(alert.text)
+    texts = (told, without_aside(told, 0), printable(alert.brief or alert.text))
+    text = next((text for text in texts if cell_len(text) <= room), texts[-1])
     return crop((*head, Span(text)), width, look.glyphs.ellipsis)
 
 

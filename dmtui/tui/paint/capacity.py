@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dmtui.monitor.commitment import HostDebt, host_debts
 from dmtui.monitor.quantities import Quantity, host_backing, measure
+from dmtui.thinpool.sizes import format_share
 from dmtui.thinpool.values import frozen
-from dmtui.tui.figures import Density, Level, Look, percent
+from dmtui.tui.figures import Density, Level, Look
 from dmtui.tui.lines import Line, Span, crop, spread, width_of
 from dmtui.tui.paint.gauge import bar
 from dmtui.tui.paint.outlook import outlook_words
@@ -160,7 +161,7 @@ def _debt_words(debt: HostDebt | None, look: Look) -> tuple[Span, ...]:
 def _verdict(gauge: _Gauge, look: Look) -> Line:
     if not gauge.known:
         return gauge.notes
-    share = Span(f"{percent(gauge.share):>7}", "strong")
+    share = Span(f"{format_share(gauge.share):>7}", "strong")
     if gauge.level is None:
         return (share, Span("  "), Span(f"{look.glyphs.unknown} unknown", "warn"))
     return (share, Span("  "), Span(f"{gauge.level.sign(look.glyphs)} {gauge.level.word:<5}", gauge.level.role))

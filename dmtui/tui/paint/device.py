@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dmtui.monitor.events import Event
 from dmtui.monitor.sample import Pool
 from dmtui.monitor.severity import Severity
+from dmtui.thinpool.sizes import format_share
 from dmtui.thinpool.text import printable
 from dmtui.thinpool.units import SECTOR_BYTES
 from dmtui.thinpool.values import frozen
 from dmtui.tui.devicerows import BASE, DeviceRow, lineage, state_of, state_sign
-from dmtui.tui.figures import DEVICE_THRESHOLDS, Density, Level, Look, age, level_of, moment, percent
+from dmtui.tui.figures import DEVICE_THRESHOLDS, Density, Level, Look, age, level_of, moment
 from dmtui.tui.glyphs import Glyphs
 from dmtui.tui.lines import Line, Span, crop, fit_middle, fit_path, line, spread, width_of
 from dmtui.tui.paint.gauge import bar
@@ -121,7 +122,7 @@ def mapped_lines(view: DeviceView, look: Look, width: int) -> list[Line]:
             verdict = (Span("not told while it is not active", "muted"),)
     else:
         sign = Span(f"  {level.sign(look.glyphs)} {level.word:<5}", level.role)
-        verdict = (Span(percent(fraction), "strong"), sign)
+        verdict = (Span(format_share(fraction), "strong"), sign)
     highest = device.highest_mapped_sector if device else None
     figures = (
         Span(look.size(row.mapped_bytes), "strong"),

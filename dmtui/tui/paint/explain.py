@@ -56,7 +56,7 @@ MORE_FIGURES: tuple[tuple[str, str], ...] = (
     ("deferred removal", "Whether a device in use may be removed as soon as nobody uses it (interface 4.27)."),
     ("finding", "What the pool's status, its table and its loop files say that should not be, in words."),
     ("full in", "Time until 100 %: from the rates of several windows, as a range. Of the samples since the start."),
-    ("no trend", "The samples are too few, or go up and down: no time can be told."),
+    ("no trend", "It was watched for too short a time, or goes up and down: no time can be told."),
     ("promised", "Virtual sizes of all devices together, of the data space: what they may still ask for."),
     (
         "writers",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dmtui.monitor.alertrules import duration
 from dmtui.monitor.commitment import Commitment, commitment
-from dmtui.monitor.forecast import REACH, Estimate, Forecast, Window
+from dmtui.monitor.forecast import LEAST_COVERED, REACH, Estimate, Forecast, Window
 from dmtui.monitor.quantities import Quantity, host_backing
 from dmtui.monitor.trend import Motion, Trend
 from dmtui.tui.figures import Density, Level, Look
@@ -87,7 +87,7 @@ def _motion(forecast: Forecast) -> str:
             return f"falling by the last {window.label}"
         if trend.motion is not Motion.TOO_FEW:
             return f"no trend in the last {window.label}"
-    return "no trend: too few samples"
+    return f"no trend yet: it takes {duration(LEAST_COVERED * min(window.seconds for window in Window))}"
 
 
 def _rate(trend: Trend, look: Look) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dmtui.monitor.sample import Pool, Space
+from dmtui.thinpool.sizes import format_share
 from dmtui.thinpool.values import frozen
 from dmtui.tui.figures import (
     Density,
@@ -11,7 +12,6 @@ from dmtui.tui.figures import (
     age,
     data_level,
     metadata_level,
-    percent,
     shares,
 )
 from dmtui.tui.history import Trend
@@ -86,7 +86,7 @@ def space_lines(view: SpaceView, look: Look, width: int) -> list[Line]:
 
 
 def _verdict(gauge: _Gauge, look: Look) -> Line:
-    share = Span(f"{percent(gauge.space.used_fraction):>7}", "strong")
+    share = Span(f"{format_share(gauge.space.used_fraction):>7}", "strong")
     if gauge.level is None:
         return (share, Span("  "), Span(f"{look.glyphs.unknown} unknown", "warn"))
     word = f"{gauge.level.sign(look.glyphs)} {gauge.level.word:<5}"

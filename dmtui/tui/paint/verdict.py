@@ -94,8 +94,8 @@ def _left(undone: tuple[str, ...], unfinished: bool) -> str:
 def _of_form(wanted: Operation, preview: Preview | None, warning: str, look: Look) -> Verdict:
     if warning and (preview is None or not preview.error):
         return Verdict(f"{look.glyphs.warn} {warning}", "warn")
-    if preview is None:
-        return Verdict("planning ...", "muted")
+    if preview is None or preview.asks:
+        return Verdict("planning ..." if preview is None else f"{look.glyphs.cursor} {preview.asks}", "muted")
     if preview.error:
         errors = preview.error.split("\n")
         more = f"\nand {len(errors) - _MOST_FAILURES} more are refused" if len(errors) > _MOST_FAILURES else ""

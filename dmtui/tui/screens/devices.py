@@ -52,7 +52,7 @@ class DevicesScreen(DashboardScreen):
             with Container(id="inspect"):
                 yield boxed(Panel(device_lines, id="inspect-device"))
                 yield boxed(Panel(lineage_lines, id="inspect-lineage"))
-        yield FilterBar("devices that contain ...")
+        yield FilterBar("devices that contain ...", self._filter, lambda: self._table)
 
     def show_body(self, state: DashboardState) -> None:
         """Show the devices of the selected pool."""
@@ -71,8 +71,9 @@ class DevicesScreen(DashboardScreen):
         table.show_marks(state.choices.marks.of(pool.name))
         if not self._placed:
             self._placed = True
-            self.query_one(FilterBar).resume(state.choices.filters.get(_TABLE, ""))
-            table.filter(state.choices.filters.get(_TABLE, ""))
+            kept = state.choices.filters.get(_TABLE, "")
+            self.call_next(self.query_one(FilterBar).resume, kept)
+            table.filter(kept)
             table.move_to(state.device_name)
         self._inspect()
 
@@ -81,9 +82,9 @@ class DevicesScreen(DashboardScreen):
         """Name of the device under the cursor."""
         return self._table.cursor_key
 
-    def action_filter_devices(self) -> None:
+    async def action_filter_devices(self) -> None:
         """Ask for a text that devices must contain."""
-        self.query_one(FilterBar).open()
+        await self.query_one(FilterBar).open()
 
     async def action_unfilter_devices(self) -> None:
         """Show all devices again; where they are all shown, go back."""
@@ -146,16 +147,11 @@ class DevicesScreen(DashboardScreen):
         self._table.move_to(event.key)
         self._show_marks()
 
-    @on(FilterBar.Changed)
-    def _filter_typed(self, event: FilterBar.Changed) -> None:
+    def _filter(self, text: str) -> None:
         if self._state is not None:
-            self._state.choices.filters[_TABLE] = event.text
-        self._table.filter(event.text)
+            self._state.choices.filters[_TABLE] = text
+        self._table.filter(text)
         self._inspect()
-
-    @on(FilterBar.Left)
-    def _filter_left(self) -> None:
-        self._table.focus()
 
     @on(LineTable.Highlighted, "#all-devices")
     def _highlighted(self, event: LineTable.Highlighted) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.types import CSSPathType
@@ -57,7 +56,7 @@ class EventsScreen(DashboardScreen):
             yield boxed(AlertTable())
             yield Panel(choice_lines, id="events-choice")
             yield boxed(EventTable())
-        yield FilterBar("events that contain ...")
+        yield FilterBar("events that contain ...", self._filter, lambda: self.query_one(EventTable))
 
     def show_body(self, state: DashboardState) -> None:
         """Show alerts and events of the selected pool, or of all."""
@@ -86,9 +85,9 @@ class EventsScreen(DashboardScreen):
         self._one_pool = not self._one_pool
         self.post_message(self.ViewWanted())
 
-    def action_filter_events(self) -> None:
+    async def action_filter_events(self) -> None:
         """Ask for a text that events must contain."""
-        self.query_one(FilterBar).open()
+        await self.query_one(FilterBar).open()
 
     async def action_unfilter_events(self) -> None:
         """Show all again; where all are shown, go back."""
@@ -103,10 +102,5 @@ class EventsScreen(DashboardScreen):
         alerts = self.query_one(AlertTable)
         (alerts if alerts.has_focus else self.query_one(EventTable)).cycle_sort()
 
-    @on(FilterBar.Changed)
-    def _filter(self, event: FilterBar.Changed) -> None:
-        self.query_one(EventTable).filter(event.text)
-
-    @on(FilterBar.Left)
-    def _leave_filter(self) -> None:
-        self.query_one(EventTable).focus()
+    def _filter(self, text: str) -> None:
+        self.query_one(EventTable).filter(text)

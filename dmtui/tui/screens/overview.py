@@ -53,7 +53,7 @@ class OverviewScreen(DashboardScreen):
                     yield boxed(Panel(backing_lines, id="data-backing", classes="backing"))
                     yield boxed(Panel(backing_lines, id="metadata-backing", classes="backing"))
             yield boxed(DeviceTable())
-        yield FilterBar("devices that contain ...")
+        yield FilterBar("devices that contain ...", self._filter, lambda: self.query_one(DeviceTable))
 
     def show_body(self, state: DashboardState) -> None:
         """Show the pools, the selected one and its devices; a welcome where there is none."""
@@ -79,9 +79,9 @@ class OverviewScreen(DashboardScreen):
         """Name of the device under the cursor."""
         return self.query_one(DeviceTable).cursor_key
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Ask for a text that devices must contain."""
-        self.query_one(FilterBar).open()
+        await self.query_one(FilterBar).open()
 
     def action_unfilter(self) -> None:
         """Show all devices again."""
@@ -100,13 +100,8 @@ class OverviewScreen(DashboardScreen):
         """Focus the panel before."""
         self.focus_previous()
 
-    @on(FilterBar.Changed)
-    def _filter_typed(self, event: FilterBar.Changed) -> None:
-        self.query_one(DeviceTable).filter(event.text)
-
-    @on(FilterBar.Left)
-    def _filter_left(self) -> None:
-        self.query_one(DeviceTable).focus()
+    def _filter(self, text: str) -> None:
+        self.query_one(DeviceTable).filter(text)
 
     @on(LineTable.Highlighted, "#pools")
     def _pool_highlighted(self, event: LineTable.Highlighted) -> None:

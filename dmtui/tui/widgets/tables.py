@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dmtui.monitor.sample import ThinDevice
+from dmtui.thinpool.sizes import format_share
 from dmtui.thinpool.text import printable
 from dmtui.tui.alarms import PoolRow
 from dmtui.tui.figures import (
@@ -15,7 +16,6 @@ from dmtui.tui.figures import (
     level_of,
     metadata_level,
     mode_level,
-    percent,
 )
 from dmtui.tui.lines import Line, Span, fit_middle, line, width_of
 from dmtui.tui.paint.gauge import small_bar
@@ -47,7 +47,7 @@ def _pool_mode(row: PoolRow, look: Look, room: int) -> Line:
 def share(fraction: float | None, level: Level | None, look: Look, room: int, role: str = "data") -> Line:
     """A share with the sign of its level, and a small gauge where there is room."""
     sign = "" if level in (None, Level.OK, Level.WATCH) else f"{level.sign(look.glyphs)} "
-    text = Span(f"{sign}{percent(fraction)}", "text" if level in (None, Level.OK) else level.role)
+    text = Span(f"{sign}{format_share(fraction)}", "text" if level in (None, Level.OK) else level.role)
     width = room - _SHARE_WIDTH - 2
     if width < _SHARE_WIDTH:
         return (text,)
