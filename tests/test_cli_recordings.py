@@ -108,8 +108,9 @@ def test_a_poll_that_fails_is_told_and_leaves_a_gap(run, populated, file, monkey
         assert len(recording) == 2
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_however_it_ends_the_file_is_readable(run, populated, file, how):
+    in_order = how is not signal.SIGKILL
     command = [sys.executable, "-m", "dmtui", *populated, "record", str(file), "--interval", "0.1"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
@@ -120,11 +121,11 @@ def test_however_it_ends_the_file_is_readable(run, populated, file, how):
     time.sleep(0.3)
     process.send_signal(how)
     told = process.communicate(timeout=30)[1]
-    assert process.returncode == (0 if how is signal.SIGINT else -how)
+    assert process.returncode == (0 if in_order else -how)
     status, out, err = run("replay", file, "--format", "text")
     assert status == 0
     assert out.count("\n") >= 1
-    if how is signal.SIGINT:
+    if in_order:
         assert told == f"dmtui: {out.count(chr(10))} samples are in {file}\n"
         assert err == ""
 

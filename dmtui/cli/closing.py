@@ -21,9 +21,27 @@ def tidied(tidy: Callable[[], None], signals: Sequence[signal.Signals] = (signal
         tidy()
         os.kill(os.getpid(), number)
 
+    with _handled(signals, end):
+        yield
+
+
+@contextmanager
+def ended_in_order(signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGHUP)) -> Generator[None]:
+    """Take a signal that ends a process for ctrl+c: what is under way comes to an orderly end."""
+
+    def interrupt(_number: int, _: object) -> None:
+        raise KeyboardInterrupt
+
+    with _handled(signals, interrupt):
+        yield
+
+
+@contextmanager
+def _handled(signals: Sequence[signal.Signals], handler: Callable[[int, object], None]) -> Generator[None]:
+    """Handle those that nobody has ignored or taken."""
     ours = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
     for number in ours:
-        signal.signal(number, end)
+        signal.signal(number, handler)
     try:
         yield
     finally:

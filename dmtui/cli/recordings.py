@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dmtui.cli.closing import ended_in_order
 from dmtui.cli.reading import ask_facts, check_count, need_terminal
 from dmtui.cli.session import Session
 from dmtui.machine.errors import MachineError
@@ -56,9 +57,10 @@ def record(session: Session, arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def kept(recorder: Recorder, file: str) -> Generator[None]:
-    """Record here until it is enough or interrupted, which is the usual way; then the file is whole, and named."""
+    """Record here until it is enough or told to end, which is the usual way; then the file is whole, and named."""
     try:
-        yield
+        with ended_in_order():
+            yield
     except KeyboardInterrupt:
         pass
     finally:

@@ -48,11 +48,8 @@ class _Case:
     emulated: bool
 
     def dmtui(self, words: str) -> str:
-        """A command of ours; an emulated machine's directory holds the graph."""
-        graph = graph_of(self.pool) or "DIR"
-        if self.emulated:
-            return f"dmtui --machine emulated --emulated-dir {graph.removesuffix('/devicemapper')} {words}"
-        return f"dmtui --graph {graph} {words}"
+        """A command of ours."""
+        return own_command(self.pool, words, emulated=self.emulated)
 
     def check(self, *, clears: bool) -> str:
         """Looks through the metadata of the pool, which is down; if they are whole it may clear the mark on them."""
@@ -66,6 +63,14 @@ class _Case:
 def next_step(rule: Rule, pool: Pool, *, emulated: bool = False) -> NextStep:
     """What to do about an alert of that rule about a pool as it is now, on a kernel's or on an emulated machine."""
     return _OF_RULE[rule](_Case(pool, emulated))
+
+
+def own_command(pool: Pool, words: str, *, emulated: bool) -> str:
+    """A command of ours about a pool on loop files; an emulated machine's directory holds the graph."""
+    graph = graph_of(pool) or "DIR"
+    if emulated:
+        return f"dmtui --machine emulated --emulated-dir {graph.removesuffix('/devicemapper')} {words}"
+    return f"dmtui --graph {graph} {words}"
 
 
 def graph_of(pool: Pool) -> str:

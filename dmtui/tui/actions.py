@@ -225,7 +225,7 @@ ACTIONS: tuple[Action, ...] = (
         ("A",),
         "A",
         "Acknowledge",
-        "The alerts of the selected pool, and of pools that are down, are seen.",
+        "The alerts of the selected pool are seen.",
     ),
     Action(
         "slower", Scope.APP, ("less_than_sign", "minus"), "< -", "Slower", "Poll less often, up to every 60 s.", _PACE

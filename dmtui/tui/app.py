@@ -173,7 +173,7 @@ class DashboardApp(CommandedApp):
         self.show_newest()
 
     def show_newest(self) -> None:
-        """Show the newest sample and its age; of a screen under another only what its top tells goes on."""
+        """Show the newest sample and its age, on the screen and on one that lies under another."""
         screen = self.screen if self.is_running else None
         if screen is None or not screen.is_mounted:
             return
@@ -183,7 +183,7 @@ class DashboardApp(CommandedApp):
                 self.fill(screen)
             else:
                 below = covered_screen(self)
-                if below is not None and below.outgrown:
+                if below is not None and below.is_mounted:
                     self.fill(below)
                 for top in screen.query(Top):
                     top.show(self._top, replace(self._look, density=density_of(*self.size)))
@@ -214,7 +214,7 @@ class DashboardApp(CommandedApp):
         for action in offered(self._situation):
             text = f"{action.footer_key:<7} {action.help}"
             yield SystemCommand(action.title, text, lambda name=action.id: self.call_later(self._run, name))
-        yield SystemCommand("Theme", f"{'':<7} Change the colours.", self.search_themes)
+        yield SystemCommand("Colours: choose a theme", f"{'':<7} All themes, by name.", self.search_themes)
 
     async def action_go(self, place: str) -> None:
         """Show the screen of a scope."""

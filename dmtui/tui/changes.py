@@ -328,7 +328,8 @@ def _misplaced(wanted: Operation, target: Target, own_pool: str) -> str:
     own = target.sample.pool(own_pool) if target.sample else None
     if wanted.id == "pool create":
         return f"{own.display_name} is active already" if own else ""
-    why = refusal(wanted.id.replace(" ", "_"), pool, target.device)
+    emulated = target.sample is not None and target.sample.machine == "emulated"
+    why = refusal(wanted.id.replace(" ", "_"), pool, target.device, emulated=emulated)
     return f"{why}. This session changes {own.display_name}" if own else why
 
 

@@ -114,6 +114,8 @@ class DemonstrationApp(DashboardApp):
         self._narrator.settle(message.problem)
         if not self.is_running:
             return
+        if self.narration.page == 0:
+            self.known.forget()  # it begins anew, and so does all that is drawn of its past
         self.action_poll()
         self._refresh_actions()
 

@@ -44,11 +44,15 @@ class Known:
     def __init__(self, stream: Stream, thresholds: Thresholds, choices: Choices, pool_name: str | None) -> None:
         self.stream, self.choices = stream, choices
         self._thresholds = thresholds
-        self.memory = Memory(thresholds)
-        self.trail = History()
-        self.device_trail = DeviceTrail()
+        self.forget()
         self.pool_name = pool_name
         self.device_name: str | None = None
+
+    def forget(self) -> None:
+        """Forget the past: another machine is watched from now on."""
+        self.memory = Memory(self._thresholds)
+        self.trail = History()
+        self.device_trail = DeviceTrail()
 
     @property
     def sample(self) -> Sample | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dmtui.monitor.nextsteps import graph_of
+from dmtui.monitor.nextsteps import own_command
 from dmtui.monitor.sample import Pool, ThinDevice
 
 _COMMANDS: Mapping[str, Mapping[str, str]] = {
@@ -16,9 +16,9 @@ _COMMANDS: Mapping[str, Mapping[str, str]] = {
         "device_unmount": "docker stop CONTAINER",
         "device_remove": "docker rm CONTAINER",
         "pool_create": "systemctl start docker",
-        "pool_extend": "systemctl stop docker, then dmtui --graph {graph} pool extend",
+        "pool_extend": "systemctl stop docker, then {dmtui} pool extend",
         "pool_trim": "fstrim in each container, docker system prune",
-        "pool_check": "systemctl stop docker, then dmtui --graph {graph} pool check",
+        "pool_check": "systemctl stop docker, then {dmtui} pool check",
         "pool_reap": "systemctl restart docker",
         "pool_remove": "systemctl stop docker",
     },
@@ -47,30 +47,30 @@ _COMMANDS: Mapping[str, Mapping[str, str]] = {
         "pool_remove": "lvchange --activate n {pool}",
     },
     "dmtui": {
-        name: "dmtui --graph {graph} " + name.replace("_", " ") + (" {device}" if name.startswith("device") else "")
+        name: "{dmtui} " + name.replace("_", " ") + (" {device}" if name.startswith("device") else "")
         for name in (
             "device_activate", "device_deactivate", "device_mount", "device_unmount", "device_remove",
             "pool_create", "pool_extend", "pool_trim", "pool_check", "pool_reap", "pool_remove",
         )
-    } | {"device_create": "dmtui --graph {graph} device create NAME --parent {device}"},
+    } | {"device_create": "{dmtui} device create NAME --parent {device}"},
 }  # fmt: skip
 _TITLES = {"docker": "Docker", "containerd": "containerd", "lvm": "LVM", "dmtui": "another graph directory"}
 
 
-def refusal(action_id: str, pool: Pool, device: ThinDevice | None) -> str:
+def refusal(action_id: str, pool: Pool, device: ThinDevice | None, *, emulated: bool = False) -> str:
     """Why a pool that is not ours is not changed from here, and what its owner would do."""
     owner = _TITLES.get(pool.owner, "somebody unknown")
-    text = owners_command(action_id, pool, device)
+    text = _owners_command(action_id, pool, device, emulated=emulated)
     if not text:
         return f"{pool.display_name} belongs to {owner}: it is only watched here"
     return f"{pool.display_name} belongs to {owner}: `{text}` does it there"
 
 
-def owners_command(action_id: str, pool: Pool, device: ThinDevice | None) -> str:
+def _owners_command(action_id: str, pool: Pool, device: ThinDevice | None, *, emulated: bool) -> str:
     """What the owner of a pool would type to do it; empty where it has no such thing."""
     command = _COMMANDS.get(pool.owner, {}).get(action_id, "")
     return command.format(
         pool=pool.display_name,
         device=device.display_name if device else "VG/LV" if pool.owner == "lvm" else "NAME",
-        graph=graph_of(pool) or "DIR",
+        dmtui=own_command(pool, "", emulated=emulated).rstrip(),
     )

@@ -153,7 +153,7 @@ def dialog(place: Place) -> Iterator[Budget]:
     terminal.wait_for("steps")
     terminal.watch(4.0)
     held, cpu = terminal.watch(3.0 * place.repeats)
-    yield Budget("dialog: written while it is open, containers write", held, 1000.0, "B/s")
+    yield Budget("dialog: written while it is open, containers write", held, 4000.0, "B/s")
     yield Budget("dialog: processor while it is open", cpu * 100, 4.0, "%")
     terminal.kill()
 

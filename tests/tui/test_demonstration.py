@@ -97,6 +97,18 @@ async def test_from_the_start_means_the_machine_as_it_was(shown):
     assert used(app) == start
 
 
+async def test_from_the_start_nothing_is_drawn_of_the_run_before(shown):
+    app, pilot = shown
+    await step_on(pilot, 3)
+    name, before = app.known.pool_name, app.stream.sample.taken_at
+    await until(pilot, lambda: app.known.memory.history.known_seconds(name) > 0, "a past")
+    await pilot.press("left_parenthesis", "p")
+    await settled(pilot)
+    await until(pilot, lambda: app.stream.sample.taken_at > before, "the machine as it was")
+    began = app.stream.sample.taken_at - app.known.memory.history.known_seconds(name)
+    assert began > before
+
+
 @BEATING
 async def test_the_figures_on_the_screen_move_while_a_long_act_lasts(shown):
     app, pilot = shown

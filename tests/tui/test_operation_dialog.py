@@ -282,17 +282,6 @@ class TestTheForm:
         await opened(pilot, "x")
         assert not [field for field in app.screen.query("Input") if field.cursor_blink]
 
-    async def test_what_lies_behind_is_not_drawn_meanwhile_and_afterwards_is(self, changing):
-        app, pilot, site = changing
-        await opened(pilot, "a")
-        behind = app.screen_stack[0]
-        site.do(lambda plans: plans.activate("db"))
-        app.feed(site.sample())
-        await pilot.pause()
-        assert len(behind.query_one("#devices").shown_rows) == 1
-        await pilot.press("escape")
-        await until(pilot, lambda: len(behind.query_one("#devices").shown_rows) == 2)
-
     async def test_the_palette_opens_it(self, changing):
         app, pilot, _ = changing
         await pilot.press("ctrl+p")

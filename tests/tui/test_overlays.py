@@ -3,14 +3,17 @@
 import dataclasses
 
 import pytest
+from textual._compositor import LayoutUpdate
 
 from dmtui.tui.actions import ACTIONS, Scope
+from dmtui.tui.lines import text_of
 from dmtui.tui.screens.base import DashboardScreen, density_of
 from dmtui.tui.screens.copy import CopyScreen
 from dmtui.tui.screens.explain import ExplainScreen
 from dmtui.tui.screens.help import HelpScreen
 from dmtui.tui.screens.operation import OperationScreen
 from dmtui.tui.screens.palette import PaletteScreen
+from dmtui.tui.widgets.panel import Panel
 from tests.tui import samples
 from tests.tui.farhosts import Hosts
 
@@ -53,6 +56,27 @@ async def test_no_key_of_the_screen_or_the_dashboard_works_through_it(changing, 
         assert chosen(app) == before, pressed
     await pilot.pause(0.1)
     assert chosen(app) == before
+
+
+@EVERY_OVERLAY
+async def test_the_screen_below_goes_on_and_only_what_is_another_is_drawn(dashboard, key, overlay):
+    app = dashboard()
+    pool = samples.docker_pool(0.4, count=6)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.feed(samples.sample(pool))
+        await pilot.pause()
+        await pilot.press(key)
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, overlay)
+        drawn, display = [], app._display
+        app._display = lambda screen, update: (drawn.append(update), display(screen, update))
+        for step in (1, 2, 3):
+            more = dataclasses.replace(pool, data=dataclasses.replace(pool.data, used_bytes=step * samples.GIB))
+            app.feed(samples.sample(more, at=samples.NOW + step))
+            await pilot.pause(0.3)
+            assert f"{step * samples.GIB / 1e9:.3f}" in text_of(app.screen_stack[0].query_one("#space", Panel).lines)
+        assert drawn
+        assert not [update for update in drawn if isinstance(update, LayoutUpdate)]
 
 
 @pytest.mark.parametrize("key", LEAVING)

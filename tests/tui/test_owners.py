@@ -30,6 +30,12 @@ def test_the_owner_s_own_command_is_shown(pool, action_id, command):
     assert command in refusal(action_id, pool, pool.devices[0])
 
 
+def test_on_an_emulated_machine_the_command_names_it():
+    ours = dataclasses.replace(samples.docker_pool(), owner="dmtui")
+    told = refusal("pool_check", ours, None, emulated=True)
+    assert "`dmtui --machine emulated --emulated-dir /var/lib/docker pool check`" in told
+
+
 def test_of_an_unknown_owner_nothing_is_known():
     pool = dataclasses.replace(samples.docker_pool(), owner="unknown")
     assert refusal("device_remove", pool, None).endswith("belongs to somebody unknown: it is only watched here")

@@ -150,7 +150,7 @@ class TestOutlook:
 
     def test_without_a_trend_it_says_so(self):
         shown = text_of(outlook_lines(view_of(samples.docker_pool()), LOOK, 90))
-        assert "no trend yet: it takes 5 min" in shown
+        assert "no trend yet, needs 5 min" in shown
 
     def test_over_provisioning_is_told(self):
         assert "128.8 GB to 12 active  ▲ 1.20 x the pool" in text_of(

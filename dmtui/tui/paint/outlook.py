@@ -87,7 +87,7 @@ def _motion(forecast: Forecast) -> str:
             return f"falling by the last {window.label}"
         if trend.motion is not Motion.TOO_FEW:
             return f"no trend in the last {window.label}"
-    return f"no trend yet: it takes {duration(LEAST_COVERED * min(window.seconds for window in Window))}"
+    return f"no trend yet, needs {duration(LEAST_COVERED * min(window.seconds for window in Window))}"
 
 
 def _rate(trend: Trend, look: Look) -> str:

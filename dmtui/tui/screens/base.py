@@ -154,10 +154,16 @@ class DashboardScreen(Screen[None]):
         """How much room there is at present."""
         return density_of(*self.app.size)  # pyright: ignore[reportUnknownMemberType] - before it is laid out, too
 
-    @property
-    def outgrown(self) -> bool:
-        """Whether the terminal has another size than when it was shown."""
-        return self.is_mounted and self._shown_at != self.app.size  # pyright: ignore[reportUnknownMemberType]
+    def _compositor_refresh(self) -> None:
+        """Under another screen, hand over once what of this one is to be drawn.
+
+        Textual (8.2) marks it on this screen as well, where nothing ever takes the mark away: everything that has
+        been drawn since the other came, at first the whole, would be drawn again with every change.
+        """
+        super()._compositor_refresh()
+        if cast("App[Any]", self.app).screen is not self:  # pyright: ignore[reportUnknownMemberType]
+            self._repaint_regions.clear()
+            self._repaint_required = False
 
     def show(self, state: DashboardState) -> None:
         """Show a state."""

@@ -67,7 +67,7 @@ class Desk(Protocol):
 
 
 class OperationScreen(ModalScreen[None]):
-    """Lies over a screen, of which only what its top tells goes on meanwhile.
+    """Lies over a screen, which goes on meanwhile.
 
     Args:
         values: what the form begins with.

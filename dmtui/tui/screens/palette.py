@@ -52,7 +52,7 @@ class PaletteScreen(ModalScreen[Command | None]):
     DEFAULT_CSS = """
     PaletteScreen { align: center top; }
     PaletteScreen #palette {
-        width: 90%; max-width: 100; height: auto; margin-top: 2; padding: 0 1;
+        width: 90%; max-width: 132; height: auto; margin-top: 2; padding: 0 1;
         background: $background; border: round $primary; border-title-color: $primary; border-subtitle-color: $muted;
     }
     PaletteScreen.-ascii #palette { border: ascii $primary; }
