@@ -219,14 +219,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("resume", Scope.APP, ("p", "space"), "p space", "Resume", "Ask the machine again, at once."),
     Action("poll", Scope.APP, ("r",), "r", "Poll", "Ask once now, also while paused."),
     *_SEEKS,
-    Action(
-        "acknowledge",
-        Scope.APP,
-        ("A",),
-        "A",
-        "Acknowledge",
-        "The alerts of the selected pool are seen.",
-    ),
+    Action("acknowledge", Scope.APP, ("A",), "A", "Acknowledge", "The alerts of the selected pool are seen."),
     Action(
         "slower", Scope.APP, ("less_than_sign", "minus"), "< -", "Slower", "Poll less often, up to every 60 s.", _PACE
     ),
