@@ -275,11 +275,13 @@ def _add_pool(parser: argparse.ArgumentParser, shared: Parser) -> None:
     verb("trim", "pools.trim", "give back what is free: in mounted devices, or of a pool at rest to its host")
     removing = verb("remove", "pools.remove", "take the pool down; its files and data stay")
     removing.add_argument("--force", action="store_true", help="go as far as possible while others hold devices open")
-    verb(
+    checking = verb(
         "check",
         "pools.check",
         "thin_check, of a pool in use through a metadata snapshot; status 1 where it finds harm",
     )
+    clear = "of a pool that is down: take the mark needs_check away where all is sound"
+    checking.add_argument("--clear-needs-check", action="store_true", help=clear)
     comparing = verb("reconcile", "pools.reconcile", "compare records, the pool's own list and the active devices")
     comparing.add_argument("--apply", action="store_true", help="clear away what is left over, without loss")
     comparing.add_argument("--delete-orphans", action="store_true", help="delete thin ids that no record claims, too")

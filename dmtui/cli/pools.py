@@ -50,7 +50,7 @@ def remove(session: Session, arguments: argparse.Namespace) -> int:
 def check(session: Session, arguments: argparse.Namespace) -> int:
     """Check the pool's metadata; status 0 where they are sound, 1 where they are not."""
     with opened(session, arguments) as engine:
-        checking = engine.plans.check()
+        checking = engine.plans.check(clears=arguments.clear_needs_check)
         show(checking.plan)
         if arguments.dry_run:
             return int(ExitStatus.DONE)
@@ -58,9 +58,8 @@ def check(session: Session, arguments: argparse.Namespace) -> int:
     result = checking.result
     if result is None:
         raise AssertionError("a check that did not fail has a result")
-    for line in result.output.splitlines():
+    for line in checking.words:
         print(printable(line))
-    print("the metadata are sound" if result.sound else "the metadata are NOT sound")
     return int(ExitStatus.DONE if result.sound else ExitStatus.FAILED)
 
 

@@ -156,16 +156,19 @@ def _pool(make: Callable[[Plans, Values], Plan]) -> Callable[[Plans, Values], Pr
     return lambda plans, values: Prepared((partial(make, plans, values),))
 
 
-def _check(plans: Plans, _: Values) -> Prepared:
-    checking = plans.check()
+def _check(plans: Plans, values: Values) -> Prepared:
+    checking = plans.check(clears=_flag(values, "clear"))
+    return Prepared((lambda: checking.plan,), lambda: checking.words)
+
+
+def _remove(plans: Plans, values: Values) -> Prepared:
+    names = _names(values)
 
     def result() -> tuple[str, ...]:
-        found = checking.result
-        if found is None:
-            return ()
-        return (*found.output.splitlines(), f"the metadata are {'sound' if found.sound else 'NOT sound'}")
+        waiting = [name for name in flagged(plans.devices) if name in names]
+        return tuple(f"{name} is still open: it waits for its deletion, reaping tries again" for name in waiting)
 
-    return Prepared((lambda: checking.plan,), result)
+    return Prepared(tuple(partial(plans.remove, on_file(name)) for name in names), result, names)
 
 
 def _reap(plans: Plans, _: Values) -> Prepared:
@@ -231,7 +234,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Delete the device and all its data; its snapshots keep theirs.",
         Risk.DESTROYS,
         (_NAMES,),
-        _each(lambda plans, name, _: plans.remove(name)),
+        _remove,
         confirm="name",
     ),
     Operation(
@@ -266,7 +269,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Check the metadata",
         "thin_check, of a pool in use through a metadata snapshot.",
         Risk.REVERSIBLE,
-        (),
+        (Field("clear", "Clear", Kind.FLAG, "needs_check where they are sound; the pool must be down"),),
         _check,
     ),
     Operation(

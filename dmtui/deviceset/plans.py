@@ -74,9 +74,9 @@ class Plans:
         """See `plan_remove_pool`."""
         return plan_remove_pool(self.devices, force=force)
 
-    def check(self) -> Check:
+    def check(self, *, clears: bool = False) -> Check:
         """See `plan_check`."""
-        return plan_check(self.devices)
+        return plan_check(self.devices, clears=clears)
 
     def inspect(self) -> Inspection:
         """See `inspect`."""

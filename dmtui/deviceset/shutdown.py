@@ -42,9 +42,18 @@ def plan_remove_pool(devices: DeviceSet, *, force: bool = False) -> Plan:
         PoolAbsentError: there is nothing to take down.
         PoolUnusableError: the pool's name is that of another device, or it is suspended.
         DeviceBusyError: without `force`: others hold devices or the pool, each named.
+        DmtuiError: without `force`: a file of the pool was deleted, and would be lost with it.
     """
     name, there = devices.pool.name, devices.pool.exists()
     _check_pool(devices)
+    lost = _lost_with_pool(devices)
+    if lost and not force:
+        loop = lost[0]
+        raise DmtuiError(
+            f"file {loop.backing_path}",
+            f"was deleted and lives only while {loop.path} holds it: all of it would be lost with the pool",
+            f"save it first (`dd if={loop.path} of=FILE bs=1M conv=sparse`); --force takes the pool down all the same",
+        )
     active = _check_free(devices) if not force else look(devices)
     steps = _steps(devices, active, force=force, share=1.0)
     notices = _notices(devices, active, force=force)
@@ -99,13 +108,22 @@ def _check_pool(devices: DeviceSet) -> None:
         )
 
 
+def _lost_with_pool(devices: DeviceSet) -> list[LoopDevice]:
+    """The loop devices under our pool whose files have no name any more."""
+    pool = devices.pool
+    if not _is_ours(devices) or not pool.exists():
+        return []
+    below = pool.mapper.dependencies(pool.name)
+    return [loop for loop in devices.machine.loops.list_bound() if loop.deleted and loop.dev in below]
+
+
 def _check_free(devices: DeviceSet) -> list[Standing]:
     """What is active, once nobody else has any of it open; udev, which looks for a moment, is waited for."""
     active: list[Standing] = []
 
     def check() -> None:
         active[:] = look(devices)
-        held = [f"{each.device} is {each.held_by}" for each in active if each.held_by]
+        held = [f"{each.device} ({each.reading.info.dev}) is {each.held_by}" for each in active if each.held_by]
         held += _standing_on_pool(devices, {each.device for each in active})
         if held:
             next_step = f"{_NEXT_STEP}; --force takes down what can be taken down"
@@ -134,7 +152,10 @@ def _notices(devices: DeviceSet, active: Sequence[Standing], *, force: bool) -> 
     elif there:
         if devices.pool.mapper.info(name).live_table:
             notices += read_status(devices.machine, devices.graph, devices.options).findings
-        notices.append("no file and no record goes: `dmtui pool create` activates the pool again")
+        lost = _lost_with_pool(devices)
+        notices += [f"{loop.backing_path} was deleted: ALL ITS DATA ARE LOST with the pool" for loop in lost]
+        if not lost:
+            notices.append("no file and no record goes: `dmtui pool create` activates the pool again")
     mounted = [each.name for each in active if each.mounted]
     if mounted:
         notices.append(f"unmounted under their users: {', '.join(mounted)}")

@@ -58,6 +58,9 @@ class OpenTransaction:
         """Delete the thin id in the pool, then its record; a busy one is flagged instead where that is allowed."""
         message = f"delete {self.record.device_id}"
         text = f"delete thin id {self.record.device_id} and its record {title(self.name)}"
+        info = self.devices.active(self.name)
+        if deferring and info is not None and info.open_count:
+            text += ", put off while it is open"
         return Step(text, lambda: self._delete(deferring=deferring), self.devices.pool.message_command(message))
 
     def close_step(self) -> Step:

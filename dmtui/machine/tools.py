@@ -57,6 +57,14 @@ class ThinTools(Protocol):
         """
         ...
 
+    def clear_needs_check(self, metadata: str) -> CheckResult:
+        """Check the metadata of a pool that is not active, and take the mark ``needs_check`` away if they are sound.
+
+        Raises:
+            MachineError: the check could not be made, or the mark not be taken away.
+        """
+        ...
+
     def trim(self, metadata: str, data: str) -> None:
         """Discard on the data device every block that the pool has free; the pool must not be active."""
         ...

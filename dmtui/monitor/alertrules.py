@@ -117,7 +117,8 @@ def read(pool: Pool, forecast: PoolForecast | None, thresholds: Thresholds) -> I
 def _end(rule: Rule, forecast: Forecast, ladder: Ladder) -> Figure:
     worst = forecast.worst
     if worst is None or not worst.within_reach:
-        return Figure(rule, None, NEVER, ladder, f"{rule.value}: none in sight", CALM_SECONDS)
+        text = f"{rule.value}: no end in sight any more, over when that lasts {duration(CALM_SECONDS)}"
+        return Figure(rule, None, NEVER, ladder, text, CALM_SECONDS, "no end in sight any more")
     hours = worst.likely_seconds / 3600
     likely, bounds = duration(worst.likely_seconds), (duration(worst.soonest_seconds), duration(worst.latest_seconds))
     span = "" if bounds == (likely, likely) else f" ({bounds[0]} to {bounds[1]})"
@@ -144,7 +145,8 @@ def _debt(pool: Pool, ladder: Ladder) -> Iterator[Figure]:
             f"its file system has {format_size(worst.free_bytes)} free"
         )
         missing = 100 * worst.missing_fraction
-        brief = f"promised {format_size(worst.owed_bytes)}, host has {format_size(worst.free_bytes)}"
+        short = max(0, worst.owed_bytes - worst.free_bytes)
+        brief = f"the host is {format_size(short)} short" if short else f"the host has {format_size(worst.free_bytes)}"
         yield Figure(Rule.HOST_DEBT, max(0.0, missing), missing, ladder, text, brief=brief)
 
 
@@ -183,7 +185,7 @@ def _brief_mode(pool: Pool) -> str:
     waits = pool.no_space_policy == NoSpacePolicy.QUEUE.value
     return {
         PoolMode.OUT_OF_DATA_SPACE.value: f"no free data block: writes {'wait' if waits else 'fail'}",
-        PoolMode.READ_ONLY.value: "read-only: new blocks are refused",
+        PoolMode.READ_ONLY.value: "read-only: no new blocks",
         PoolMode.FAIL.value: "failed: all its I/O fails",
     }.get(pool.mode or "", "")
 

@@ -205,12 +205,12 @@ _ORDER = attrgetter("order")
 
 
 def _end_of_pool(tracks: dict[Key, _Track], pool: str, at: float) -> list[Change]:
-    """End the alerts of a pool that is gone; of one that had to be taken down, what is left to do stays until seen."""
+    """End the alerts of a pool that is gone; of one that had to be taken down, what is left to do stays, once."""
     tracked = [tracks.pop(key) for key in list(tracks) if key[0] == pool]
     changes = list[Change]()
     for alert in sorted((track.alert for track in tracked if track.alert), key=_ORDER):
         step = alert.next_step
-        if alert.is_left_behind and not alert.acknowledged:
+        if alert.is_left_behind:
             tracks[alert.key] = _Track(alert)
         elif step is not None and step.once_down is not None and not any(key[0] == pool for key in tracks):
             left = Alert(alert.rule, pool, Severity.WARN, _NOT_MENDED, alert.began_at, at, word=_LEFT_BEHIND)
@@ -234,7 +234,8 @@ def _advanced(
         severity, waiting = _settled(track, reading.severity, at, reading.polls, 0.0)
     if severity is Severity.INFO:
         return replace(waiting, alert=None), before and Change(ChangeKind.ENDED, at, before)
-    step = next_step(reading.rule, pool, emulated=sample.machine == "emulated")
+    passes = isinstance(reading, Figure) and reading.value is None
+    step = None if passes else next_step(reading.rule, pool, emulated=sample.machine == "emulated")
     alert = replace(_alert(before, pool, reading, severity, at), next_step=step)
     kind = _kind(before, alert)
     if kind in (ChangeKind.WORSE, ChangeKind.OTHER):

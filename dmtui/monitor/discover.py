@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dmtui.deviceset.recognition import host_of_loop_file, limited_by_host
@@ -62,6 +62,8 @@ class Discoverer:
         default_factory=dict[tuple[str, str, int], tuple[ThinTable, int]]
     )
     _poll: int = 0
+    _devices: dict[str, tuple[str, ThinDevice]] = field(default_factory=dict[str, tuple[str, ThinDevice]])
+    """The thin devices of the sample before, by name, each with the pool that it is of."""
     _before: tuple[int, Sample] | None = None
     """The last sample, and at which standstill of its machine it was taken."""
 
@@ -90,8 +92,9 @@ class Discoverer:
         entries = self.machine.device_mapper.list_devices()
         pools: list[DeviceReading] = []
         thins: dict[str, list[_Thin]] = {}
+        silent: list[str] = []
         answers = self.machine.device_mapper.statuses([entry.name for entry in entries])
-        for answer in answers:
+        for entry, answer in zip(entries, answers, strict=True):
             try:
                 if isinstance(answer, MachineError):
                     raise answer
@@ -102,8 +105,11 @@ class Discoverer:
                 raise
             except (MachineError, MalformedError) as error:
                 problems.append(str(error))
+                silent.append(entry.name)
         self._tables = {key: kept for key, kept in self._tables.items() if self._poll - kept[1] <= _TABLE_AGE_POLLS}
         built = self._build(entries, pools, thins, problems)
+        built = [self._with_silent(pool, silent) for pool in built]
+        self._devices = {device.name: (pool.name, device) for pool in built for device in pool.devices}
         if self.records is not None and built:
             built = self._with_records(built, problems)
         return Sample(
@@ -116,6 +122,14 @@ class Discoverer:
             self.machine.now(),
             self.machine.device_mapper.no_space_timeout_seconds() if any(map(queues, built)) else None,
         )
+
+    def _with_silent(self, pool: Pool, silent: Sequence[str]) -> Pool:
+        """The pool with the devices of it that are there and do not answer: how much they have mapped is not known."""
+        known = (self._devices[name] for name in silent if name in self._devices)
+        missing = [
+            replace(device, mapped_bytes=None, highest_mapped_sector=None) for of, device in known if of == pool.name
+        ]
+        return replace(pool, devices=tuple(sorted((*pool.devices, *missing), key=_place_of))) if missing else pool
 
     def _with_records(self, pools: list[Pool], problems: list[str]) -> list[Pool]:
         """The pools with what their graph directory records, and with the mounts of their devices."""
@@ -283,11 +297,13 @@ def _pool(reading: DeviceReading, table: PoolTable, thins: list[_Thin], beneath:
         open_count=info.open_count,
         event_nr=info.event_nr,
         suspended=info.suspended,
-        devices=tuple(
-            sorted(devices, key=lambda device: (-1 if device.thin_id is None else device.thin_id, device.name))
-        ),
+        devices=tuple(sorted(devices, key=_place_of)),
         findings=tuple(_findings(status, data_backing, metadata_backing)),
     )
+
+
+def _place_of(device: ThinDevice) -> tuple[int, str]:
+    return -1 if device.thin_id is None else device.thin_id, device.name
 
 
 def _device(thin: _Thin, owner: Owner, pool_name: str) -> ThinDevice:

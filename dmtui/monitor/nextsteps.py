@@ -8,6 +8,7 @@ to fill in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from dmtui.monitor.alertrules import Rule
 from dmtui.monitor.sample import Backing, Pool
@@ -16,6 +17,8 @@ from dmtui.thinpool.status import DiscardPolicy, NoSpacePolicy, PoolMode
 from dmtui.thinpool.values import frozen
 
 _DATA_FILE = "/devicemapper/data"
+_NO_ROOM_BYTES = 16 * 1024**2
+"""A host with less free lets a loop file fail the next writes of its pool."""
 
 
 @frozen
@@ -26,6 +29,7 @@ class NextStep:
         text: what, in a few words that go on after "next:".
         commands: the commands for it, in their order.
         action: the dashboard's action that does it, ``pool_extend`` say; empty where it has none.
+        values: what the form of that action begins with, each with its field's name.
         once_down: what is left to do once the pool is gone, where it has to be taken down first; else None.
     """
 
@@ -33,6 +37,7 @@ class NextStep:
     commands: tuple[str, ...] = ()
     action: str = ""
     once_down: NextStep | None = None
+    values: tuple[tuple[str, str], ...] = ()
 
 
 @frozen
@@ -53,10 +58,10 @@ class _Case:
 
     def check(self, *, clears: bool) -> str:
         """Looks through the metadata of the pool, which is down; if they are whole it may clear the mark on them."""
+        if self.pool.owner == Owner.DMTUI.value:
+            return self.dmtui(f"pool check{' --clear-needs-check' if clears else ''}")
         backing = self.pool.metadata_backing
         metadata = backing.loop_file or backing.device or backing.dev
-        if self.emulated:
-            return self.dmtui(f"emulator fault clear-needs-check {metadata}" if clears else "pool check")
         return f"thin_check {'--clear-needs-check-flag ' if clears else ''}{metadata}"
 
 
@@ -155,11 +160,25 @@ def _check(case: _Case) -> NextStep:
 
 
 def _taken_down(case: _Case, *, clears: bool) -> NextStep:
-    """Nobody uses the pool, its metadata are checked, it comes back."""
+    """Nobody uses the pool, its metadata are checked, it comes back; with no room on its host it would break again."""
+    step = _checked(case, clears=clears)
+    frees = _host_space(case).commands if _is_host_full(case.pool) else ()
+    if not frees:
+        return step
+    return replace(step, text="free space on the host, then check it", commands=(*frees, *step.commands))
+
+
+def _is_host_full(pool: Pool) -> bool:
+    free = (pool.data_backing.host_free_bytes, pool.metadata_backing.host_free_bytes)
+    return any(each is not None and each < _NO_ROOM_BYTES for each in free)
+
+
+def _checked(case: _Case, *, clears: bool) -> NextStep:
     pool, check = case.pool, case.check(clears=clears)
     text, rest = "take it down, check its metadata", "check its metadata, bring it back"
     if pool.owner == Owner.DMTUI.value:
-        left = NextStep(rest, (check, case.dmtui("pool create")))
+        commands, values = (check, case.dmtui("pool create")), (("clear", "yes"),) if clears else ()
+        left = NextStep(rest, commands, "pool_check", values=values)
         return _before(left, text, case.dmtui("pool remove"), action="pool_remove")
     if pool.owner == Owner.LVM.value:  # its activation runs thin_check, which clears the mark where all is well
         name = pool.display_name
@@ -179,11 +198,16 @@ def _before(left: NextStep, text: str, *down: str, action: str = "") -> NextStep
 
 
 def _of_data_file(case: _Case) -> NextStep:
-    return _of_file(case.pool.data_backing)
+    return _on_its_host(_of_file(case.pool.data_backing), case)
 
 
 def _of_metadata_file(case: _Case) -> NextStep:
-    return _of_file(case.pool.metadata_backing)
+    return _on_its_host(_of_file(case.pool.metadata_backing), case)
+
+
+def _on_its_host(step: NextStep, case: _Case) -> NextStep:
+    """An emulated machine has no programs: typed in a shell they would look for devices of the machine it runs on."""
+    return replace(step, commands=()) if case.emulated else step
 
 
 def _of_file(backing: Backing) -> NextStep:
@@ -198,7 +222,8 @@ def _of_file(backing: Backing) -> NextStep:
 
 
 def _resume(case: _Case) -> NextStep:
-    return NextStep("resume it, unless work goes on", (f"dmsetup resume {case.pool.name}",))
+    step = NextStep("resume it, unless work goes on", (f"dmsetup resume {case.pool.name}",))
+    return _on_its_host(step, case)
 
 
 def _docker(case: _Case, option: str) -> tuple[str, ...]:

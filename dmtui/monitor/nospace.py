@@ -1,8 +1,9 @@
 """The countdown of a full pool that queues: how long writes still wait for space before the kernel fails them.
 
-The kernel does not tell when the wait began, and a suspend and resume of the pool begins it anew unseen: so this is
-an estimate between two bounds. It began after the last sample without it and not later than the first with it. It goes
-by the machine's own clock (`Sample.waited_at`) and by the timeout that the machine had as the wait was first seen.
+The kernel does not tell when the wait began, and a suspend and resume of the pool begins it anew, unseen but where the
+pool has grown by it: so this is an estimate between two bounds. It began after the last sample without it and not later
+than the first with it. It goes by the machine's own clock (`Sample.waited_at`) and by the timeout that the machine had
+as the wait was first seen.
 """
 
 from __future__ import annotations
@@ -27,12 +28,18 @@ class Wait:
         seen_at: the first sample that had it so, seconds since the epoch by the machine's clock.
         not_before: the last sample that had it otherwise; None when it was so from the first sample on.
         timeout_seconds: how long the kernel lets writers wait; 0 for ever.
+        total_bytes: the data space that was used up.
     """
 
     pool: str
     seen_at: float
     not_before: float | None
     timeout_seconds: float = NO_SPACE_TIMEOUT_SECONDS
+    total_bytes: int | None = None
+
+    def goes_on(self, pool: Pool, at: float) -> bool:
+        """Whether the pool still waits as it did: more space that is used up again begins another wait."""
+        return self.seen_at <= at and self.total_bytes == pool.data.total_bytes
 
     def most_seconds(self, now: float) -> float:
         """How long the wait still lasts at the most; 0 when it should be over."""
@@ -76,6 +83,8 @@ class Waits:
 
     by_pool: Mapping[str, Wait] = field(default_factory=dict[str, Wait])
     _otherwise_at: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The last sample that had each pool without the wait that it has now, if any."""
+    _last_at: float | None = None
 
     def step(self, sample: Sample) -> Waits:
         """The waits after one more sample; a clock that was set back begins them anew."""
@@ -87,14 +96,16 @@ class Waits:
             name = pool.name
             if not queues(pool):
                 otherwise[name] = at
-            elif name in self.by_pool and self.by_pool[name].seen_at <= at:
+            elif name in self.by_pool and self.by_pool[name].goes_on(pool, at):
                 waits[name] = self.by_pool[name]
             else:
-                waits[name] = Wait(name, at, self._otherwise_at.get(name), timeout_seconds)
+                since = self._last_at if name in self.by_pool else self._otherwise_at.get(name)
+                since = None if since is None or since > at else since
+                waits[name] = Wait(name, at, since, timeout_seconds, pool.data.total_bytes)
         unread = {
             name: wait for name, wait in self.by_pool.items() if sample.pool(name) is None and sample.tells_of(name)
         }
-        return Waits(waits | unread, otherwise)
+        return Waits(waits | unread, otherwise, at)
 
 
 def queues(pool: Pool) -> bool:

@@ -79,6 +79,12 @@ class Target(NamedTuple):
         """The same of all that are marked, in the order of the pool's table."""
         return " ".join(text for name, text in self._display_names.items() if name in self.marked)
 
+    def begins_with(self, wanted: Operation, pool: str) -> Mapping[str, str]:
+        """What the form begins with for the sake of a pool's alerts."""
+        action = wanted.id.replace(" ", "_")
+        steps = (alert.next_step for alert in self.alerts if alert.pool == pool)
+        return dict(next((step.values for step in steps if step is not None and step.action == action), ()))
+
     def left_once_down(self, pool: str) -> NextStep | None:
         """What is left to do about a pool's alerts when it has been taken down for them."""
         steps = (alert.next_step for alert in self.alerts if alert.pool == pool)
@@ -242,7 +248,7 @@ class Changes:
         self._names, self._look = survey.names, target.look
         self._left = target.left_once_down(survey.pool) if wanted.id == "pool remove" else None
         self._pools = target.sample.pools if target.sample else ()
-        self._open(wanted, _prefilled(wanted, target, survey))
+        self._open(wanted, {**_prefilled(wanted, target, survey), **target.begins_with(wanted, survey.pool)})
 
     def _open(self, wanted: Operation, values: Mapping[str, str]) -> None:
         from dmtui.tui.screens.operation import OperationScreen  # noqa: PLC0415 - loaded when it is asked for

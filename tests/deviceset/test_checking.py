@@ -84,6 +84,28 @@ def test_a_live_pool_is_checked_through_a_metadata_snapshot(machine, graph, open
     assert work(graph) == []
 
 
+def test_a_mark_is_not_taken_away_while_the_pool_is_active(machine, graph, opened):
+    with pytest.raises(DmtuiError, match="is active: a mark on its metadata can only be taken away while it is down"):
+        opened().plans.check(clears=True)
+
+
+def test_of_a_pool_that_is_down_the_mark_can_be_taken_away(machine, graph, opened):
+    engine = opened()
+    engine.run(engine.plans.remove_pool())
+    check = engine.plans.check(clears=True)
+    (step,) = [step for step in check.plan.steps if "thin_check" in step.command]
+    assert step.command == f"thin_check --clear-needs-check-flag {graph.metadata_file}"
+    assert check.words == ()
+    engine.run(check.plan)
+    assert check.words[-2:] == (
+        "the metadata are sound",
+        "a mark needs_check is taken away: `dmtui pool create` brings the pool back writable",
+    )
+    plain = engine.plans.check()
+    engine.run(plain.plan)
+    assert "a mark needs_check stays, if they have it" in plain.words[-1]
+
+
 def test_planning_a_check_reserves_nothing(machine, graph, opened):
     plan = opened().plans.check().plan
     assert any("reserves the pool's one metadata snapshot" in line for line in plan.lines())

@@ -14,7 +14,7 @@ from dmtui.deviceset.plan import Phase, PlanFailedError
 from dmtui.deviceset.poollink import PoolUnusableError
 from dmtui.machine.durable import InUseError
 from dmtui.machine.errors import DeviceBusyError
-from dmtui.thinpool.errors import MissingError
+from dmtui.thinpool.errors import DmtuiError, MissingError
 from dmtui.thinpool.table import PoolTable, ThinTable
 from tests.deviceset.loops import loops_below
 from tests.deviceset.processes import lives_through, patience_with
@@ -128,6 +128,21 @@ def test_what_is_unmounted_under_its_users_is_told(busy):
     assert "unmounted under their users: one, two" in busy.plans.remove_pool().notices
 
 
+@pytest.mark.parametrize("what", ["data", "metadata"])
+def test_a_pool_whose_file_was_deleted_is_not_taken_down_unasked(machine, home, busy, what):
+    graph, before = busy.devices.graph, picture(busy)
+    path = {"data": graph.data_file, "metadata": graph.metadata_file}[what]
+    machine.files.remove_file(path)
+    with pytest.raises(DmtuiError, match=rf"{path}.*: was deleted.*would be lost.*dd if=/dev/loop.*--force"):
+        busy.plans.remove_pool()
+    assert picture(busy) == before
+    plan = busy.plans.remove_pool(force=True)
+    assert any("ALL ITS DATA ARE LOST" in notice for notice in plan.notices)
+    assert not any("no file and no record goes" in notice for notice in plan.notices)
+    busy.run(plan)
+    assert is_down(machine, home, busy)
+
+
 def test_what_does_not_come_back_by_itself_is_told(busy, engine):
     notice = "when it comes back these stay inactive until they are activated: one, two, three, the base device"
     assert notice in busy.plans.remove_pool().notices
@@ -196,7 +211,9 @@ def test_a_loop_device_that_something_else_stands_on_stays(machine, home, engine
 def test_a_device_that_others_hold_is_named_before_anything_is_taken_down(machine, busy):
     before = picture(busy)
     holder = Holder(machine, busy.devices.device("two"))
-    with pytest.raises(DeviceBusyError, match=rf"{busy.devices.device('two')} is open .* by others.*--force"):
+    with pytest.raises(
+        DeviceBusyError, match=rf"{busy.devices.device('two')} \(\d+:\d+\) is open .* by others.*--force"
+    ):
         busy.plans.remove_pool()
     assert picture(busy) == before
     holder.let_go()
@@ -207,7 +224,7 @@ def test_a_device_that_is_mounted_elsewhere_too_is_named(machine, home, busy):
     elsewhere = str(home / "elsewhere")
     machine.files.make_directory(elsewhere)
     machine.filesystems.mount(busy.devices.node("three"), elsewhere, "ext4", [])
-    with pytest.raises(DeviceBusyError, match=rf"{busy.devices.device('three')} is mounted at .*elsewhere"):
+    with pytest.raises(DeviceBusyError, match=rf"{busy.devices.device('three')} \(\d+:\d+\) is mounted at .*elsewhere"):
         busy.plans.remove_pool()
     machine.filesystems.unmount(elsewhere)
 

@@ -267,11 +267,11 @@ class TestPools:
         assert [kind for _, _, kind, _ in told] == [ChangeKind.WORSE]
         assert not only(worse).is_left_behind
 
-    def test_that_ends_when_it_is_seen(self):
+    def test_that_can_be_seen_and_stays_until_the_pool_is_back(self):
         state, _ = play(made.pool(mode="Fail"), *[None] * GONE_AFTER_POLLS)
         state, _ = state.acknowledge(only(state).key, NOW + 9)
-        state, told = play(None, state=state)
-        assert (state.alerts, [kind for _, _, kind, _ in told]) == ((), [ChangeKind.ENDED])
+        state, told = play(None, None, state=state)
+        assert (only(state).acknowledged, told) == (True, [])
 
     def test_a_pool_that_cannot_be_read_for_a_while_keeps_them(self):
         state, _ = play(made.pool(mode="ro"))

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from dmtui.machine.errors import MachineError
+from dmtui.machine.errors import MachineError, TimedOutError
 from dmtui.monitor.discover import Discoverer
 from dmtui.monitor.poolformats import pools_json, pools_table, watch_line
 from dmtui.thinpool.table import ThinTable
@@ -44,6 +44,32 @@ def test_a_pool_is_found_with_its_figures_and_its_files(machine, graph):
     assert pool.data_backing.disks == (made.data.path,)
     assert pool.data_backing.host_free_bytes is not None
     assert pool.open_count == 0
+
+
+def test_a_device_that_does_not_answer_is_there_with_unknown_figures(machine, graph, monkeypatch):
+    make_pool(machine, graph)
+    web, db = (add_thin(machine, graph, name, number) for number, name in enumerate(("web", "db"), start=1))
+    discoverer = Discoverer(machine)
+    before = discoverer.take().pool(graph.prefix.pool_name)
+    statuses, silent = type(machine.device_mapper).statuses, {web}
+
+    def partly(mapper, names):
+        for name, answer in zip(names, statuses(mapper, names), strict=True):
+            yield TimedOutError(f"device {name}", "does not answer", "look at dmesg") if name in silent else answer
+
+    monkeypatch.setattr(type(machine.device_mapper), "statuses", partly)
+    monkeypatch.setattr(machine, "standstill", lambda: None)
+    for _ in range(2):
+        sample = discoverer.take()
+        assert sample.problems == (f"device {web}: does not answer; look at dmesg",)
+        first, second = sample.pool(graph.prefix.pool_name).devices
+        assert (first, second.name) == (dataclasses.replace(before.devices[0], mapped_bytes=None), db)
+        assert first.highest_mapped_sector is None
+    silent.clear()
+    assert discoverer.take().pool(graph.prefix.pool_name) == before
+    silent.add(web)
+    machine.device_mapper.remove(web)
+    assert [device.name for device in discoverer.take().pool(graph.prefix.pool_name).devices] == [db]
 
 
 def test_a_data_file_that_is_attached_twice_is_told(machine, graph):

@@ -90,7 +90,7 @@ def test_a_full_pool_is_extended_before_writes_fail_or_mended_after(policy, text
 def test_a_pool_that_needs_a_check_is_taken_down_checked_and_brought_back():
     assert commands(Rule.NEEDS_CHECK, OURS, **READ_ONLY) == (
         f"dmtui --graph {GRAPH} pool remove",
-        f"thin_check --clear-needs-check-flag {GRAPH}/devicemapper/metadata",
+        f"dmtui --graph {GRAPH} pool check --clear-needs-check",
         f"dmtui --graph {GRAPH} pool create",
     )
     assert commands(Rule.MODE, OURS, **READ_ONLY) == commands(Rule.NEEDS_CHECK, OURS, **READ_ONLY)
@@ -158,10 +158,9 @@ def test_an_alert_carries_the_step_of_its_pool_as_it_is_now():
 
 def test_on_an_emulated_machine_the_command_names_it_and_asks_no_kernel_s_program():
     ours = f"dmtui --machine emulated --emulated-dir {GRAPH}"
-    file = f"{GRAPH}/devicemapper/metadata"
     assert next_step(Rule.NEEDS_CHECK, OURS, emulated=True).commands == (
         f"{ours} pool remove",
-        f"{ours} emulator fault clear-needs-check {file}",
+        f"{ours} pool check --clear-needs-check",
         f"{ours} pool create",
     )
     assert f"{ours} pool check" in next_step(Rule.MODE, dataclasses.replace(OURS, mode="Fail"), emulated=True).commands

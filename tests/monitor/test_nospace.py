@@ -52,6 +52,12 @@ def test_it_begins_anew_when_the_pool_was_writable_between():
     assert after((0, FULL), (50, made.pool()), (51, FULL)).most_seconds(NOW + 51) == 60
 
 
+def test_more_space_that_is_used_up_again_between_two_samples_begins_it_anew():
+    more = dataclasses.replace(FULL, data=dataclasses.replace(FULL.data, total_bytes=FULL.data.total_bytes + 2**30))
+    wait = after((0, made.pool()), (1, FULL), (40, FULL), (41, more), (42, more))
+    assert (wait.least_seconds(NOW + 42), wait.most_seconds(NOW + 42)) == (58, 59)
+
+
 def test_a_pool_that_fails_at_once_has_no_countdown():
     assert after((0, FAILING)) is None
 

@@ -76,12 +76,13 @@ class TestEveryOperation:
         assert site.audit[-1]["operation"] == "unmount"
         assert not site.active("db")
 
-    async def test_remove_begins_on_cancel_and_wants_the_name_typed(self, changing):
+    async def test_remove_begins_where_its_name_is_to_be_typed(self, changing):
         app, pilot, site = changing
         await opened(pilot, "x")
         await until(pilot, lambda: "This cannot be undone" in verdict(app))
-        assert app.focused.id == "cancel"
-        app.screen.query_one("#typed").focus()
+        assert app.focused.id == "typed"
+        await pilot.press("enter", "enter")
+        assert "web" in site.recorded
         for letter in "we":
             await pilot.press(letter)
             assert app.screen.query_one("#run").disabled
@@ -198,7 +199,7 @@ class TestAfterwards:
         await performed(pilot, "n", name="api")
         await pilot.press("u")
         await until(pilot, lambda: is_open(app) and app.screen.query_one("#confirm").display)
-        assert app.focused.id == "cancel"
+        assert app.focused.id == "typed"
 
     async def test_what_destroys_has_no_opposite(self, changing):
         app, pilot, _ = changing

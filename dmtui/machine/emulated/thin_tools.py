@@ -12,6 +12,7 @@ from dmtui.machine.emulated.filesystem_rules import device, is_in_use, no_discar
 from dmtui.machine.emulated.host import find, punch
 from dmtui.machine.emulated.livepools import LivePools
 from dmtui.machine.emulated.store import Store
+from dmtui.machine.emulated.stored import save_metadata
 from dmtui.machine.emulated.waiting import Waiting
 from dmtui.machine.errors import DeviceBusyError, MachineError, machine_error
 from dmtui.machine.tools import CheckResult, ThinEntry
@@ -75,6 +76,18 @@ class EmulatedThinTools:
         if found is None:
             return CheckResult(False, _BLANK)
         return CheckResult(True, _SOUND) if found.readable else CheckResult(False, _UNREADABLE)
+
+    def clear_needs_check(self, metadata: str) -> CheckResult:
+        """See `ThinTools.clear_needs_check`."""
+        checked = self.check(metadata, snapshot=False)
+        if checked.sound:
+            with self._store.write() as connection:
+                found = _opened(connection, metadata, snapshot=False)
+                if found is not None:
+                    pool = self._pools.metadata(connection, found.metadata_id)
+                    pool.superblock.needs_check = False
+                    save_metadata(connection, found.metadata_id, pool)
+        return checked
 
     def trim(self, metadata: str, data: str) -> None:
         """See `ThinTools.trim`: the data file gives back the space of every free block."""

@@ -63,7 +63,19 @@ class KernelThinTools:
             MachineError: the check could not be made, for want of a metadata snapshot say.
         """
         _check_readable(metadata, snapshot=snapshot)
-        arguments = ["thin_check", *(["-m"] if snapshot else []), whole(metadata)]
+        return self._checked(["thin_check", *(["-m"] if snapshot else []), whole(metadata)])
+
+    def clear_needs_check(self, metadata: str) -> CheckResult:
+        """Check the metadata, and take the mark ``needs_check`` away if they are sound.
+
+        Raises:
+            DeviceBusyError: the pool is active.
+            MachineError: the check could not be made, or the mark not be taken away.
+        """
+        _check_readable(metadata, snapshot=False)
+        return self._checked(["thin_check", "--clear-needs-check-flag", whole(metadata)])
+
+    def _checked(self, arguments: list[str]) -> CheckResult:
         ended = self._programs.finish(arguments, seconds=self.deadline_seconds)
         if ended.status < 0 or (ended.status > 0 and _NOT_CHECKED.search(ended.errors)):
             raise MachineError(" ".join(arguments), f"failed: {ended.last_words}")

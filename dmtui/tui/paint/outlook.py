@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from dmtui.monitor.alertrules import duration
+from dmtui.monitor.alertrules import Rule, duration
 from dmtui.monitor.commitment import Commitment, commitment
 from dmtui.monitor.forecast import LEAST_COVERED, REACH, Estimate, Forecast, Window
 from dmtui.monitor.quantities import Quantity, host_backing
@@ -16,6 +16,11 @@ from dmtui.tui.paint.poolview import PoolView
 
 _KEY_WIDTH = 10
 _FAR_SECONDS = 2 * 365 * 86400.0
+_RULES = {
+    Quantity.DATA_USED: Rule.DATA_END,
+    Quantity.METADATA_LIVE: Rule.METADATA_END,
+    Quantity.HOST_FREE: Rule.HOST_END,
+}
 _TITLES = {Quantity.DATA_USED: "data", Quantity.METADATA_LIVE: "metadata", Quantity.HOST_FREE: "host fs"}
 
 
@@ -50,13 +55,17 @@ def outlook_words(view: PoolView, quantity: Quantity, look: Look) -> tuple[Line,
     if not worst.within_reach:
         far = Span(f"not full within {duration(REACH * worst.window.seconds)}", "muted")
         return ((far, by, rate), (far, by), (far,))
-    level = _level(view, worst)
+    level = _level(view, worst, quantity)
     head = Span(f"{level.sign(look.glyphs)} full in {duration(worst.likely_seconds)}", level.role)
     between = Span(f" ({_range(worst)})")
     return ((head, between, by, rate), (head, between, by), (head, between), (head,))
 
 
-def _level(view: PoolView, worst: Estimate) -> Level:
+def _level(view: PoolView, worst: Estimate, quantity: Quantity) -> Level:
+    """As its alert has it, which does not end at the first better figure; else by the figure."""
+    alert = next((alert for alert in view.alerts if alert.rule is _RULES[quantity]), None)
+    if alert is not None:
+        return Level(int(alert.severity))
     warn_hours, crit_hours = view.thresholds.hours_to_full
     hours = worst.likely_seconds / 3600
     return Level.CRIT if hours < crit_hours else Level.WARN if hours < warn_hours else Level.OK

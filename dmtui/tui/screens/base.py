@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Protocol, cast
 
 from textual.app import App, ComposeResult
-from textual.events import Resize
+from textual.events import Event, Resize, ScreenResume
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
@@ -57,6 +57,7 @@ class DashboardScreen(Screen[None]):
     _host = ""
     _wrong = Wrong()
     _shown_at: Size | None = None
+    _has_come = False
 
     class ViewWanted(Message):
         """The size has changed: what is shown must be handed over again."""
@@ -108,6 +109,12 @@ class DashboardScreen(Screen[None]):
         """What is shown depends on the size."""
         if event.size != self._shown_at:
             self.post_message(self.ViewWanted())
+
+    async def on_event(self, event: Event) -> None:
+        """All of a new screen was styled a moment ago, as it was mounted: not once more as it comes to the top."""
+        if isinstance(event, ScreenResume) and not self._has_come:
+            self._has_come, event.refresh_styles = True, False
+        await super().on_event(event)
 
     def on_screen_resume(self) -> None:
         """It is new, or lay unseen under another: shown before it is laid out and painted."""

@@ -131,15 +131,17 @@ class OperationScreen(ModalScreen[None]):
                 yield Button("Undo", id="undo", compact=True)
 
     def on_mount(self) -> None:
-        """Ask for the plan at once; what destroys begins on Cancel."""
+        """Ask for the plan at once; what destroys begins where its name is typed or on Cancel: enter runs nothing."""
         destroys = self._operation.risk is Risk.DESTROYS
         self._entitle()
         self.query_one("#plan").border_title = "Plan"
         asks_for_nothing = all(self._begins.get(field.name) or not field.required for field in self._operation.fields)
         careful = destroys or self._operation.id == "pool remove"
-        if (careful and asks_for_nothing) or not self.query_one(OperationForm).focus_first():
-            self._button("cancel").focus()
         self._ask()
+        if careful and asks_for_nothing and self._to_be_typed:
+            self._typed.focus()
+        elif (careful and asks_for_nothing) or not self.query_one(OperationForm).focus_first():
+            self._button("cancel").focus()
 
     def on_resize(self) -> None:
         """What the fields take stands beside them where there is room."""

@@ -15,8 +15,8 @@ _FEW = 2
 _BY_IMPORTANCE = (
     "help", "show_host", "try_host", "go_hosts", "Host", "Step", "demo_hold", "demo_play", "filter", "filter_devices",
     "filter_events", "mark", "tree", "Span", "severity", "ask_again", "Device", "stop_reaping", "back", "quit",
-    "Screens", "acknowledge", "sort", "sort_devices", "sort_events", "sort_hosts", "one_pool", "resume", "pause",
-    "Speed", "demo_restart", "Pool", "Leap", "Ends", "mark_shown", "unmark", "poll", "Pace", "units", "palette",
+    "Screens", "acknowledge", "sort", "sort_devices", "sort_events", "sort_hosts", "one_pool", "resume", "Pool",
+    "pause", "Speed", "demo_restart", "Leap", "Ends", "mark_shown", "unmark", "poll", "Pace", "units", "palette",
 )  # fmt: skip
 """Actions and groups of the footer: where there is little room, those at the end go first."""
 

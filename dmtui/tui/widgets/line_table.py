@@ -317,7 +317,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
     def _fit(self) -> None:
         width = self.size.width
         self._columns = fit_columns(self._all_columns, width - self._gutter)
-        self.virtual_size = Size(width, len(self._shown) + 1)
+        self.virtual_size = Size(1, len(self._shown) + 1)  # never wider than it is: another width is no new layout
         self.refresh()
 
     def _retitle(self) -> None:
