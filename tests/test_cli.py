@@ -369,6 +369,16 @@ def test_a_failed_pool_is_one_line_with_status_1_and_unknown_figures(run, popula
     assert [device["mapped"] for device in pool["devices"]] == [None] * 3
 
 
+@pytest.mark.parametrize("words", [("watch", "--count", "1"), ("pools",), ("info",), ("demo", "--list")])
+def test_an_output_that_is_full_is_told_in_one_line(populated, words):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "dmtui", *populated, *words]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    told = "standard output cannot be written: No space left on device; make room for it"
+    assert ended.stderr == f"dmtui: {told}\n"
+
+
 def test_a_pool_that_needs_a_check_says_so_until_it_is_cleared_offline(run, populated):
     assert run(*populated, "emulator", "fault", "fail-metadata-write")[0] == 0
     report = json.loads(run(*populated, "info", "--format", "json")[1])

@@ -130,6 +130,14 @@ def test_however_it_ends_the_file_is_readable(run, populated, file, how):
         assert err == ""
 
 
+def test_a_recording_is_a_file(run, populated, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, err = run(*populated, "record", "-", "--count", 1)
+    assert status == 2
+    assert "is no file" in err
+    assert list(tmp_path.glob("-")) == []
+
+
 def test_replay_tells_what_is_wrong_with_a_file_and_shows_the_rest(run, populated, tmp_path):
     file = tmp_path / "r"
     run(*populated, "record", file, "--count", 2, "--interval", 0.1)

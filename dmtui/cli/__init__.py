@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shlex
 import sys
@@ -52,6 +53,12 @@ def main(words: Sequence[str] | None = None) -> int:
         # Whoever read us has gone: what is still buffered must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitStatus.DONE)
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"dmtui: standard output cannot be written: {error.strerror}; make room for it", file=sys.stderr)
+        return int(ExitStatus.FAILED)
     except KeyboardInterrupt:
         print("dmtui: interrupted; what was under way is finished or undone by the next command", file=sys.stderr)
         return 130

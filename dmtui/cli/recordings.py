@@ -106,12 +106,13 @@ def _dashboard(session: Session, arguments: argparse.Namespace, recording: Recor
         sample = player.take()
         return replace(sample, machine_description=f"recording, {sample.machine_description}")
 
+    told = f"; {printable(recording.findings[0])}" if recording.findings else "; it pauses at its end"
     player = Replay(recording, lambda: app.stream.freshness.interval_seconds, lambda: app.call_later(app.action_pause))
     app = DashboardApp(
         take,
         interval_seconds=session.settings.interval,
         read_only=True,
-        banner=f"recording {recording.path}, {len(recording)} samples; it pauses at its end",
+        banner=f"recording {recording.path}, {len(recording)} samples{told}",
         ascii=arguments.ascii,
         clock=player.clock,
         thresholds=session.settings.alerts,

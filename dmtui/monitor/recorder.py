@@ -144,6 +144,10 @@ class Recorder:
 
 
 def _made(path: str, *, force: bool) -> int:
+    if path == "-":
+        raise BadUsageError(
+            "-", "is no file: a recording is one", "name a file, or `dmtui watch --format json` in pipes"
+        )
     with _told(path):
         try:
             found = os.lstat(path)

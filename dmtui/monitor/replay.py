@@ -68,7 +68,7 @@ class Replay:
             self._leads = self._leads or self._index != before + 1
 
     def lead_to(self, sample: Sample) -> tuple[Sample, ...]:
-        """The samples before one that was sought, once; none before one that was played to."""
+        """The samples before one that was sought, or those that were passed over in playing, once."""
         lead, self._lead = self._lead, None
         return lead[1] if lead is not None and lead[0] == sample.taken_at else ()
 
@@ -79,6 +79,7 @@ class Replay:
             RecordingError: this sample is broken; the next call goes on behind it.
         """
         with self._moving:
+            before = self._index
             if self._sought is not None:
                 self._sought = None
             elif not self.ended:
@@ -90,14 +91,15 @@ class Replay:
         if ended:
             self._at_end()
         sample = self.recording.at(index)
-        if leads:
-            self._lead = (sample.taken_at, self._before(index))
+        if leads or index > before + 1:
+            first = max(0, index - LEAD_SAMPLES) if leads else before + 1
+            self._lead = (sample.taken_at, self._between(first, index))
         return sample
 
-    def _before(self, index: int) -> tuple[Sample, ...]:
-        """The samples before that one which can be read."""
+    def _between(self, first: int, index: int) -> tuple[Sample, ...]:
+        """The samples from one on to before another, those that can be read."""
         samples: list[Sample] = []
-        for number in range(max(0, index - LEAD_SAMPLES), index):
+        for number in range(first, index):
             with suppress(RecordingError):
                 samples.append(self.recording.at(number))
         return tuple(samples)

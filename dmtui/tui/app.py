@@ -165,7 +165,7 @@ class DashboardApp(CommandedApp):
         if isinstance(outcome, Sample):
             self._alarms.tell(self, changes, self.known.memory.alerts.worst, self._look.glyphs)
             other, gone = self.known.keep_selection(outcome)
-            if gone and not self._changes.took_down(gone):
+            if gone and self._alarms.pops_up and not self._changes.took_down(gone):
                 self.notify(f"pool {printable(gone)} is gone", severity="warning", markup=False)
             if other:
                 self.refresh_bindings()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -12,6 +14,7 @@ from textual.events import Event, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
+_ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 _OPEN_A_LINE = ("colon", "slash")
 """Keys after which something is typed: the palette's and the filter's."""
 
@@ -21,6 +24,10 @@ class CommandedApp(App[None]):
 
     ENABLE_COMMAND_PALETTE = False
     _ascii = False
+
+    def on_mount(self) -> None:
+        """Told to end, give the terminal back as it was."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, partial(self.exit, None, _ENDED_BY_SIGTERM))
 
     async def on_event(self, event: Event) -> None:
         """What opens a line to type into does so before the next key is looked at, which is meant for that line."""

@@ -30,6 +30,10 @@ class Entry(NamedTuple):
     text: str
 
 
+_DRAWN = re.compile("[\u2500\u2504\u254c\u2580-\u259f]{2,}")
+"""A piece of a chart or a gauge: no value."""
+
+
 def entries_of(lines: Iterable[Line], title: str, glyphs: Glyphs) -> list[Entry]:
     """The values in the lines of a panel: one a line, by the label at its beginning, else by the panel's title."""
     entries: list[Entry] = []
@@ -40,7 +44,7 @@ def entries_of(lines: Iterable[Line], title: str, glyphs: Glyphs) -> list[Entry]
         own = head.text.strip() if head is not None and labelled else ""
         label = own or label
         text = value_of("".join(span.text for span in (rest if labelled else line)), glyphs)
-        if re.search(r"\w", text):
+        if re.search(r"\w", text) and not _DRAWN.search(text):
             entries.append(Entry(label, text))
     return entries
 

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from dmtui.monitor.quantities import Quantity, measure
 from dmtui.monitor.sample import Sample
 from dmtui.thinpool.values import frozen
 
@@ -64,7 +65,7 @@ class History:
             ring = self._rings.pop(pool.name, None) or _Ring()
             ring.forget_after(sample.taken_at)
             self._rings[pool.name] = ring
-            ring.add(sample.taken_at, pool.data.used_fraction, pool.metadata.used_fraction)
+            ring.add(sample.taken_at, pool.data.used_fraction, measure(pool, Quantity.METADATA_LIVE).fraction)
         while len(self._rings) > KEPT_POOLS:
             del self._rings[next(iter(self._rings))]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -116,7 +114,6 @@ class HostsApp(DashboardApp):
 
     def on_mount(self) -> None:
         """Connect to all of them; the dashboard itself does so to the one that is shown."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         for watched in self._watched:
             watched.stream.start()
 

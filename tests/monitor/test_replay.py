@@ -40,6 +40,16 @@ def test_a_slower_poll_leaves_samples_out_and_a_faster_one_repeats_them(player):
     assert taken(player(*range(10), interval=0.5), 5) == [0, 0, 1, 1, 2]
 
 
+def test_what_is_left_out_in_playing_is_told_beside_the_sample_that_is_taken(player):
+    playing = player(*range(10), interval=3.0)
+    sample = playing.take()
+    assert playing.lead_to(sample) == ()
+    for passed in ([1, 2, 3], [5, 6], [8]):
+        sample = playing.take()
+        assert [each.taken_at - NOW for each in playing.lead_to(sample)] == passed
+        assert playing.lead_to(sample) == ()
+
+
 def test_a_gap_is_not_waited_for(player):
     assert taken(player(0, 1, 3600, 3601), 4) == [0, 1, 3600, 3601]
     assert taken(player(0, 60, 120), 3) == [0, 60, 120]

@@ -24,11 +24,13 @@ class Terminal:
     Attributes:
         written: bytes that the program has written so far.
         cpu_seconds: of the whole run, user and system; known when it has ended.
+        status: its exit status; None until it has ended.
     """
 
     def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
         self.written, self.cpu_seconds = 0, 0.0
         self._text = b""
+        self.status: int | None = None
         self.started = time.perf_counter()
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
@@ -82,14 +84,25 @@ class Terminal:
             self.read(0.005)
         return time.perf_counter() - began
 
+    def end_by(self, number: signal.Signals) -> bytes:
+        """What it writes from a signal on to its end, escape sequences and all."""
+        self._text = b""
+        os.kill(self._pid, number)
+        self.wait_for_end()
+        return self._text
+
     def kill(self) -> None:
-        """End it at once."""
-        os.kill(self._pid, signal.SIGKILL)
-        self._reap(0)
+        """End it at once, if it has not ended."""
+        if self.status is None:
+            os.kill(self._pid, signal.SIGKILL)
+            self._reap(0)
 
     def _reap(self, options: int) -> bool:
-        pid, _, used = os.wait4(self._pid, options)
+        pid, status, used = os.wait4(self._pid, options)
         if pid:
+            self.status = os.waitstatus_to_exitcode(status)
+            while self.read(0.0):
+                pass
             self.cpu_seconds = used.ru_utime + used.ru_stime
             os.close(self._fd)
         return bool(pid)

@@ -124,6 +124,25 @@ async def test_moving_in_the_pools_shows_the_pool_at_once_and_enter_goes_to_its_
     assert app.screen.query_one(DeviceTable).has_focus
 
 
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("how", ["pause", "silence"])
+async def test_in_a_small_terminal_nothing_moves_when_the_figures_are_old(dashboard, how, plain):
+    app = dashboard(ascii=plain)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.feed(samples.sample(samples.docker_pool(count=6)))
+        await pilot.pause()
+        ids = ("#pools", "#facts", "#space", "#data-backing", "#metadata-backing", "#devices")
+        before = [app.screen.query_one(name).region for name in ids]
+        if how == "pause":
+            app.action_pause()
+        else:
+            app.stream.pending_since = app._clock() - 20
+        app.show_newest()
+        await pilot.pause()
+        assert app.screen.has_class("-paused" if how == "pause" else "-stale")
+        assert [app.screen.query_one(name).region for name in ids] == before
+
+
 async def test_filter_is_typed_kept_and_cleared(running):
     app, pilot = running
     table = app.screen.query_one(DeviceTable)

@@ -20,6 +20,8 @@ _POOL_WIDTH = 24
 _WIDE = 110
 _SPARE = 100
 """From so many cells on there is room for what is told elsewhere, too."""
+_NARROW, _TINY = 50, 20
+"""What kind of machine it is outlasts whose program this is, and how fresh its figures are."""
 _FLOW_ROLES = {
     Flow.WAITING: "badge",
     Flow.LIVE: "badge-live",
@@ -73,7 +75,7 @@ def header_lines(view: TopView, look: Look, width: int) -> list[Line]:
         machine = Span(" EMULATED ", "badge-emulated")
     else:
         machine = Span(f" {view.machine or 'no answer yet'} ", "badge")
-    spare = not view.host or width >= _SPARE
+    spare = width >= (_SPARE if view.host else _NARROW)
     left = [Span(" dmtui ", "strong")] if spare else []
     if view.host:
         name = fit_middle(view.host, _POOL_WIDTH if spare else _POOL_WIDTH // 2, look.glyphs.ellipsis).rstrip()
@@ -82,7 +84,8 @@ def header_lines(view: TopView, look: Look, width: int) -> list[Line]:
     right = [_elsewhere(view.elsewhere, look, spare), Span(" ")] if view.elsewhere is not None else []
     right += [Span(" READ-ONLY ", "badge-warn"), Span(" ")] if view.read_only else []
     word = "LOST" if view.host and fresh.flow is Flow.FAILING else _flow(fresh, look)
-    right.append(Span(f" {word} ", _FLOW_ROLES[fresh.flow]))
+    if width > _TINY:
+        right.append(Span(f" {word} ", _FLOW_ROLES[fresh.flow]))
     if spare:
         right.append(Span(f" every {fresh.interval_seconds:g} s ", "muted"))
     return [spread(left, right, width, look.glyphs.ellipsis)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dmtui.monitor.quantities import Quantity, measure
 from dmtui.monitor.sample import Pool, Space
 from dmtui.thinpool.sizes import format_share
 from dmtui.thinpool.values import frozen
@@ -37,6 +38,8 @@ class SpaceView:
 
 @frozen
 class _Gauge:
+    """What is drawn of data, or of metadata above their reserve."""
+
     title: str
     space: Space
     level: Level | None
@@ -47,21 +50,19 @@ class _Gauge:
 
     @property
     def reserve(self) -> float:
-        return self.reserve_bytes / self.space.total_bytes if self.space.total_bytes else 0.0
+        """The share of the bar that the reserve takes."""
+        total = self.space.total_bytes
+        return self.reserve_bytes / (total + self.reserve_bytes) if total else 0.0
 
     @property
-    def live(self) -> float | None:
+    def filled(self) -> float | None:
+        """The share of the bar that is used."""
         used = self.space.used_fraction
-        return None if used is None else max(0.0, used - self.reserve)
+        return None if used is None else used * (1 - self.reserve)
 
     @property
     def fill_role(self) -> str:
         return self.role if self.level in (None, Level.OK) else self.level.role
-
-    @property
-    def guides(self) -> tuple[float, ...]:
-        """The thresholds as the history has them: of all, with the reserve counted as used."""
-        return tuple(self.reserve + threshold * (1 - self.reserve) for threshold in self.thresholds[1:])
 
 
 def space_lines(view: SpaceView, look: Look, width: int) -> list[Line]:
@@ -71,7 +72,7 @@ def space_lines(view: SpaceView, look: Look, width: int) -> list[Line]:
         _Gauge("Data", pool.data, data_level(pool, limits), view.data_trend, "data", shares(limits.data_percent)),
         _Gauge(
             "Metadata",
-            pool.metadata,
+            _above_reserve(pool),
             metadata_level(pool, limits),
             view.metadata_trend,
             "meta",
@@ -83,6 +84,12 @@ def space_lines(view: SpaceView, look: Look, width: int) -> list[Line]:
         return [spans for gauge in gauges for spans in _compact(gauge, look, width)]
     first, second = (_full(gauge, look, width) for gauge in gauges)
     return [*first, (), *second]
+
+
+def _above_reserve(pool: Pool) -> Space:
+    """The metadata space without the reserve that the kernel hides from its users and counts as used."""
+    above = measure(pool, Quantity.METADATA_LIVE)
+    return Space(above.value_bytes, above.total_bytes, pool.metadata.available_bytes)
 
 
 def _verdict(gauge: _Gauge, look: Look) -> Line:
@@ -107,7 +114,7 @@ def _available(gauge: _Gauge, look: Look) -> Line:
 
 
 def _bar(gauge: _Gauge, look: Look, width: int) -> Line:
-    return bar(gauge.live, width, look.glyphs, gauge.fill_role, thresholds=gauge.thresholds, reserve=gauge.reserve)
+    return bar(gauge.filled, width, look.glyphs, gauge.fill_role, thresholds=gauge.thresholds, reserve=gauge.reserve)
 
 
 def _compact(gauge: _Gauge, look: Look, width: int) -> list[Line]:
@@ -127,8 +134,8 @@ def _compact(gauge: _Gauge, look: Look, width: int) -> list[Line]:
 def _full(gauge: _Gauge, look: Look, width: int) -> list[Line]:
     title = [Span(gauge.title, "accent")]
     if gauge.reserve_bytes:
-        reserve = f"   {look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} reserve"
-        title.append(Span(reserve, "reserve"))
+        reserve = f"{look.glyphs.bar_reserve} {look.size(gauge.reserve_bytes)} reserve"
+        title += [Span(" above its ", "muted"), Span(reserve, "reserve")]
     lines = [
         spread(title, _verdict(gauge, look), width, look.glyphs.ellipsis),
         _bar(gauge, look, width),
@@ -142,9 +149,8 @@ def _full(gauge: _Gauge, look: Look, width: int) -> list[Line]:
 
 
 def _history(gauge: _Gauge, look: Look, width: int) -> list[Line]:
-    rows = chart(
-        gauge.trend, max(1, width - _AXIS_WIDTH), _ROOMY_CHART_ROWS, look.glyphs, gauge.fill_role, guides=gauge.guides
-    )
+    room, guides = max(1, width - _AXIS_WIDTH), gauge.thresholds[1:]
+    rows = chart(gauge.trend, room, _ROOMY_CHART_ROWS, look.glyphs, gauge.fill_role, guides=guides)
     labels = ["100", *[""] * (_ROOMY_CHART_ROWS - 2), "0"]
     lines: list[Line] = [
         (Span(f"{label:>{_AXIS_WIDTH - 1}} ", "faint"), *row) for label, row in zip(labels, rows, strict=True)

@@ -63,7 +63,7 @@ class PastTable(LineTable[Past]):
             lambda past: past.key,
             lambda past: f"{past.what} {past.subject} {past.who} {past.outcome}",
             name_of_rows="past operation",
-            empty="no operation so far",
+            empty="",
             id="past",
         )
 
@@ -100,6 +100,8 @@ class OperationsScreen(DashboardScreen):
         self.panel("log-problem").show(state.log_problem, look)
         table = self.query_one(PastTable)
         table.now = state.now
+        recorded = "a recording holds no operations"
+        table.say_when_empty(recorded if state.situation.replays else "no operation so far")
         table.show_rows(past_operations(state.logged, state.finished), look)
 
     @on(LineTable.Chosen, "#past")

@@ -113,6 +113,6 @@ class EventTable(LineTable[EventRow]):
             lambda row: row.key,
             lambda row: f"{row.event.source.value} {row.event.severity.word} {row.event.pool} {row.event.text}",
             name_of_rows="event",
-            empty="nothing has happened since the dashboard began",
+            empty="nothing has happened since this is watched",
             id="events",
         )

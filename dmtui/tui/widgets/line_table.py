@@ -183,6 +183,12 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         ends = sorted((self._cursor, keys.index(key)))
         return keys[ends[0] : ends[1] + 1]
 
+    def say_when_empty(self, text: str) -> None:
+        """What is said where there is no row."""
+        if text != self._empty:
+            self._empty = text
+            self.refresh()
+
     def filter(self, text: str) -> None:
         """Show only rows that contain the text, whatever its case."""
         self._filter = text.casefold()

@@ -15,6 +15,7 @@ from dmtui.tui.figures import (
     device_state,
     level_of,
     metadata_level,
+    metadata_live_fraction,
     mode_level,
 )
 from dmtui.tui.lines import Line, Span, fit_middle, line, width_of
@@ -64,7 +65,7 @@ def _pool_data(row: PoolRow, look: Look, room: int) -> Line:
 
 
 def _pool_metadata(row: PoolRow, look: Look, room: int) -> Line:
-    return share(row.pool.metadata.used_fraction, metadata_level(row.pool, look.thresholds), look, room, "meta")
+    return share(metadata_live_fraction(row.pool), metadata_level(row.pool, look.thresholds), look, room, "meta")
 
 
 def _device_share(device: ThinDevice, look: Look, room: int) -> Line:
@@ -134,7 +135,7 @@ POOL_COLUMNS: tuple[Column[PoolRow], ...] = (
         "METADATA",
         9,
         _pool_metadata,
-        lambda row: unknown_last(row.pool.metadata.used_fraction),
+        lambda row: unknown_last(metadata_live_fraction(row.pool)),
         align="right",
         descending=True,
         wide=_BARS,
