@@ -128,6 +128,7 @@ class Changes:
         self._names: tuple[str, ...] = ()
         self._pools: tuple[Pool, ...] = ()
         self._look = Look()
+        self._own_pool = ""
         self._left: NextStep | None = None
         self._drawing = False
         self.performing: Course | None = None
@@ -151,7 +152,7 @@ class Changes:
     def took_down(self, pool: str) -> bool:
         """Whether the last operation of this session took that pool down: that it is gone is no news."""
         last = next(iter(self.finished), None)
-        return last is not None and last.request.operation.id == "pool remove" and last.subject == pool
+        return last is not None and last.request.operation.id == "pool remove" and self._own_pool == pool
 
     def begin(self, operation_id: str, target: Target) -> None:
         """The operator wants it: find out whether it can be, then show its dialog."""
@@ -245,7 +246,7 @@ class Changes:
         if why:
             self._refuse(why)
             return
-        self._names, self._look = survey.names, target.look
+        self._names, self._look, self._own_pool = survey.names, target.look, survey.pool
         self._left = target.left_once_down(survey.pool) if wanted.id == "pool remove" else None
         self._pools = target.sample.pools if target.sample else ()
         self._open(wanted, {**_prefilled(wanted, target, survey), **target.begins_with(wanted, survey.pool)})

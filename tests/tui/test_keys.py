@@ -1,5 +1,7 @@
 """What each key does."""
 
+import dataclasses
+
 import pytest
 
 from dmtui.tui.lines import text_of
@@ -141,6 +143,34 @@ async def test_in_a_small_terminal_nothing_moves_when_the_figures_are_old(dashbo
         await pilot.pause()
         assert app.screen.has_class("-paused" if how == "pause" else "-stale")
         assert [app.screen.query_one(name).region for name in ids] == before
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("screen", ["1", "2", "3"])
+async def test_what_was_hidden_comes_back_as_it_is_now(dashboard, size, screen):
+    def drawn():
+        return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+    app = dashboard(toasts=False)
+    good = samples.docker_pool(0.3, count=6)
+    renamed = tuple(dataclasses.replace(each, display_name=f"other-{each.thin_id}") for each in good.devices)
+    good = dataclasses.replace(good, devices=renamed)
+    bad = dataclasses.replace(samples.docker_pool(0.95, count=6), mode="ro", needs_check=True, findings=("a", "b"))
+    async with app.run_test(size=size) as pilot:
+        app.feed(samples.sample(bad))
+        await pilot.press(screen)
+        await pilot.pause()
+        for number, pools in enumerate(((bad,), (), (good,), (good,)), start=1):
+            app.feed(samples.sample(*pools, at=samples.NOW + number))
+            await pilot.pause(0.1)
+        assert app.screen.SCOPE.value == {"1": "overview", "2": "pool", "3": "devices"}[screen]
+        shown = drawn()
+        app.screen.refresh(layout=True)
+        for widget in app.screen.walk_children():
+            widget.refresh()
+        await pilot.pause(0.1)
+        assert shown == drawn()
+        assert "other-1" in shown or screen == "2"
 
 
 async def test_filter_is_typed_kept_and_cleared(running):

@@ -150,6 +150,8 @@ class TestEveryOperation:
         await pilot.press("escape")
         await performed(pilot, "X")
         assert site.sample().pools == ()
+        app.feed(site.sample())
+        assert not any("is gone" in line for line in told(app))
         await pilot.press("u")
         await until(
             pilot, lambda: is_open(app) and "Create or activate" in str(app.screen.query_one("#dialog").border_title)

@@ -62,6 +62,8 @@ class Chart(Widget):
         self._series, self._look = series, look
         before = self._lines
         if not self._repaint():
+            if not self.content_size:  # hidden: not to be drawn as it was drawn last when it comes back
+                self.refresh()
             return
         if len(before) != len(self._lines):
             self.refresh()

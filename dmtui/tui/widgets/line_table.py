@@ -305,7 +305,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False
         if key is not None and not (self._cursor < len(rows) and self._key(rows[self._cursor]) == key):
             found = next((index for index, row in enumerate(rows) if self._key(row) == key), None)
             self._cursor = min(self._cursor, max(0, len(rows) - 1)) if found is None else found
-        if everything or len(before) != len(rows):
+        if everything or len(before) != len(rows) or not self.size:  # while it is hidden all may become another
             self._fit()
         else:
             first = self.scroll_offset.y
