@@ -48,12 +48,13 @@ class Panel(Widget, Generic[Value]):
 
     def show(self, value: Value, look: Look) -> None:
         """Show a value; paints nothing when its lines are the same as before."""
-        other = value != self._value or look != self._look
-        self._value, self._look, self._painted_width = value, look, -1
         width = self.content_size.width
-        if width <= 0:  # not laid out at present: painted when it is drawn, and not as it was drawn last
-            if other:
-                self.refresh()
+        # Not laid out at present: painted when it is drawn, and not as it was drawn last.
+        stale = width <= 0 and (value != self._value or look != self._look)
+        self._value, self._look, self._painted_width = value, look, -1
+        if stale:
+            self.refresh()
+        if width <= 0:
             return
         before = self._lines
         self._repaint(width)
