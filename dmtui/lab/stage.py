@@ -68,6 +68,8 @@ class Stage:
             frozen_at: where the clock of a new machine stands still, seconds since the epoch; None lets it run.
         """
         self.machine = EmulatedMachine.open(directory)
+        # Where somebody looks on, what is done is noted by the clock on the wall: the machine's is moved by the story.
+        self._noted_at = time.time if frozen_at is None else self.machine.clock.now
         self.graph_directory = str(directory.absolute() / "devicemapper")
         self.beat: Callable[[], None] = _at_once
         self.commands: list[str] = []
@@ -127,7 +129,7 @@ class Stage:
             recovering=recovering,
             making=making,
             patience=patience,
-            now=self.machine.clock.now,
+            now=self._noted_at,
         )
 
     @contextmanager

@@ -1,9 +1,12 @@
 """Playing, going back, and what happens when somebody changes the machine meanwhile."""
 
+import time
+
 import pytest
 
 from dmtui.lab.player import Player
 from dmtui.lab.scenarios import SCENARIOS, find
+from dmtui.monitor.audit import AuditLog
 from dmtui.thinpool.errors import DmtuiError
 
 
@@ -59,6 +62,16 @@ def test_what_was_done_stays_in_the_audit_log_also_when_it_is_taken_back(player,
     lines = log.read_text().count("\n")
     played.back()
     assert log.read_text().count("\n") == lines
+
+
+def test_where_somebody_looks_on_what_is_done_is_noted_by_the_clock_on_the_wall(tmp_path):
+    played, began = Player(find("snapshots"), tmp_path, frozen_at=None), time.time()
+    played.stage.machine.clock.step(3600)
+    played.play()
+    played.close()
+    noted = AuditLog(str(tmp_path / "devicemapper" / "dmtui" / "audit.jsonl")).read_new()
+    assert noted
+    assert all(began - 1 <= entry.began_at <= time.time() for entry in noted)
 
 
 def test_a_step_that_fails_is_told_and_can_be_taken_back(player):
