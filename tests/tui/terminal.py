@@ -47,7 +47,7 @@ class Terminal:
             return False
         self.written += len(chunk)
         self._text += chunk
-        return True
+        return bool(chunk)
 
     def wait_for(self, pattern: str, within: float = 20.0) -> float:
         """Seconds until something is written that matches, escape sequences left out; from this call on."""
