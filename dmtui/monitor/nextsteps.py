@@ -152,7 +152,8 @@ def _of_mode(case: _Case) -> NextStep:
         return _taken_down(case, clears=False)
     if pool.mode == PoolMode.READ_ONLY.value:
         return _check(case) if pool.needs_check else _more_metadata(case)
-    return NextStep("see what the kernel says", (f"dmsetup status --noflush {pool.name}", "dmesg --level err,warn"))
+    asked = (f"dmsetup status --noflush {pool.name}", "dmesg --level err,warn")
+    return _on_its_host(NextStep("see what the kernel says", asked), case)
 
 
 def _check(case: _Case) -> NextStep:
@@ -165,7 +166,7 @@ def _taken_down(case: _Case, *, clears: bool) -> NextStep:
     frees = _host_space(case).commands if _is_host_full(case.pool) else ()
     if not frees:
         return step
-    return replace(step, text="free space on the host, then check it", commands=(*frees, *step.commands))
+    return replace(step, text="free space on the host, then check it", commands=(*frees, *step.commands), action="")
 
 
 def _is_host_full(pool: Pool) -> bool:

@@ -105,6 +105,28 @@ def test_of_what_has_to_be_taken_down_the_rest_is_known(pool):
     assert len(step.once_down.text) <= 36
 
 
+def test_where_the_host_is_full_space_comes_first():
+    full = {name: dataclasses.replace(FILES[name], host_free_bytes=1 << 20) for name in FILES}
+    pool = dataclasses.replace(OURS, **READ_ONLY, **full)
+    step, roomy = (next_step(Rule.NEEDS_CHECK, each) for each in (pool, dataclasses.replace(pool, **FILES)))
+    assert (step.text, step.action) == ("free space on the host, then check it", "")
+    assert step.commands == (f"df --human-readable {GRAPH}/devicemapper/data", *roomy.commands)
+    assert step.once_down == roomy.once_down
+    assert len(step.text) <= 37
+
+
+def test_no_program_of_the_host_is_asked_about_an_emulated_machine():
+    gone = dataclasses.replace(FILES["data_backing"], loop_file_deleted=True)
+    for rule, changes in (
+        (Rule.DATA_FILE, {"data_backing": gone}),
+        (Rule.SUSPENDED, {}),
+        (Rule.MODE, {"mode": "Error"}),
+    ):
+        pool = dataclasses.replace(OURS, **changes)
+        assert next_step(rule, pool).commands
+        assert next_step(rule, pool, emulated=True).commands == ()
+
+
 MOUNTED, IDLE, UNASKED = (made.thin(1, mounted_at=where) for where in (("/mnt",), (), None))
 
 
