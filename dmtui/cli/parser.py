@@ -274,7 +274,9 @@ def _add_pool(parser: argparse.ArgumentParser, shared: Parser) -> None:
     extending.add_argument("--metadata", metavar="SIZE", help="metadata size wanted, in all, at most 16 GiB")
     verb("trim", "pools.trim", "give back what is free: in mounted devices, or of a pool at rest to its host")
     removing = verb("remove", "pools.remove", "take the pool down; its files and data stay")
-    removing.add_argument("--force", action="store_true", help="go as far as possible while others hold devices open")
+    removing.add_argument(
+        "--force", action="store_true", help="as far as possible while others hold devices; lose a deleted file"
+    )
     checking = verb(
         "check",
         "pools.check",

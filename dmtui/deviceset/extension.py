@@ -171,7 +171,7 @@ def _needs_check(devices: DeviceSet) -> PoolUnusableError:
     return PoolUnusableError(
         f"pool {devices.pool.name}",
         "needs a check: until then the kernel lets neither of its devices grow",
-        "`dmtui pool remove`, attach the metadata and `thin_check --clear-needs-check-flag` them, `dmtui pool create`",
+        "`dmtui pool remove`, `dmtui pool check --clear-needs-check`, `dmtui pool create`",
     )
 
 

@@ -159,7 +159,8 @@ def _notices(devices: DeviceSet, active: Sequence[Standing], *, force: bool) -> 
     mounted = [each.name for each in active if each.mounted]
     if mounted:
         notices.append(f"unmounted under their users: {', '.join(mounted)}")
-    if in_use := [each.name or "the base device" for each in active]:
+    in_use = [each.name or "the base device" for each in active]
+    if _is_ours(devices) and in_use:
         notices.append(f"when it comes back these stay inactive until they are activated: {', '.join(in_use)}")
     then = "it goes with the last of them" if devices.ruling.deferred_removal else "it stays active"
     notices += [f"{each.device} is {each.held_by}: {then}" for each in active if force and each.held_by]

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from enum import Enum, IntEnum
 
+from dmtui.monitor.quantities import Quantity, measure
 from dmtui.monitor.sample import Pool, Space, ThinDevice
 from dmtui.monitor.thresholds import Thresholds
 from dmtui.thinpool.sizes import SizeStyle, format_size
@@ -83,10 +84,7 @@ def shares(percentages: tuple[float, float, float]) -> tuple[float, float, float
 
 def metadata_live_fraction(pool: Pool) -> float | None:
     """Metadata in use above the kernel's reserve, out of all above it; None when unknown."""
-    used, total, reserve = pool.metadata.used_bytes, pool.metadata.total_bytes, pool.metadata_reserve_bytes
-    if used is None or not total or reserve is None or total <= reserve:
-        return None
-    return max(0, used - reserve) / (total - reserve)
+    return measure(pool, Quantity.METADATA_LIVE).fraction
 
 
 def data_level(pool: Pool, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> Level | None:

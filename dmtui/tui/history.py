@@ -6,9 +6,9 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from dmtui.monitor.quantities import Quantity, measure
 from dmtui.monitor.sample import Sample
 from dmtui.thinpool.values import frozen
+from dmtui.tui.figures import metadata_live_fraction
 
 KEPT_SAMPLES = 900
 POINT_SECONDS = 5
@@ -65,7 +65,7 @@ class History:
             ring = self._rings.pop(pool.name, None) or _Ring()
             ring.forget_after(sample.taken_at)
             self._rings[pool.name] = ring
-            ring.add(sample.taken_at, pool.data.used_fraction, measure(pool, Quantity.METADATA_LIVE).fraction)
+            ring.add(sample.taken_at, pool.data.used_fraction, metadata_live_fraction(pool))
         while len(self._rings) > KEPT_POOLS:
             del self._rings[next(iter(self._rings))]
 

@@ -288,7 +288,9 @@ def test_a_pool_out_of_data_takes_writes_again_once_it_is_extended(machine, engi
 @emulated
 def test_a_pool_that_needs_a_check_is_refused_with_the_way_out(machine, engine):
     machine.faults.fail_metadata_operation(engine.devices.pool.name)
-    with pytest.raises(PoolUnusableError, match="thin_check --clear-needs-check-flag"):
+    with pytest.raises(
+        PoolUnusableError, match="`dmtui pool remove`, `dmtui pool check --clear-needs-check`, `dmtui pool create`"
+    ):
         engine.plans.extend(2 * DATA, 2 * METADATA)
 
 

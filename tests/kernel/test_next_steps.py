@@ -4,10 +4,13 @@ import subprocess
 
 import pytest
 
+from dmtui.deviceset.engine import open_engine
+from dmtui.deviceset.options import parse_options
 from dmtui.monitor.alertrules import Rule
 from dmtui.monitor.discover import Discoverer
 from dmtui.monitor.nextsteps import next_step
 from dmtui.monitor.sample import Pool
+from dmtui.thinpool.table import ThinTable
 from tests.kernel.docker import SCRATCH
 from tests.kernel.test_owners import run
 
@@ -72,3 +75,36 @@ def test_more_metadata_by_hand(machine, files):
 def test_metadata_that_are_whole_are_checked_by_hand(machine, files):
     follow(found(machine), Rule.NEEDS_CHECK)
     assert NAME not in run("dmsetup", "ls")
+
+
+def test_our_own_marked_pool_comes_back_writable_by_what_its_alert_says(machine):
+    graph = SCRATCH / "ours" / "devicemapper"
+    # So few metadata that a mapping finds no room among them before the kernel has seen it come.
+    options = parse_options(["dm.loopdatasize=250M", "dm.loopmetadatasize=128K", "dm.basesize=16M", "dm.fs=ext4"])
+    engine = open_engine(machine, str(graph), options, making=True)
+    try:
+        engine.run(engine.plans.start("now"))
+        name = engine.devices.pool.name
+        machine.device_mapper.message(name, "create_thin 1000")
+        machine.device_mapper.create("marking", [ThinTable(engine.devices.pool.path, 1000).target(250 << 11)])
+        words = ["dd", "if=/dev/zero", "of=/dev/mapper/marking", "bs=64k", "count=4000", "oflag=direct"]
+        subprocess.run(words, check=False, capture_output=True)
+        machine.device_mapper.remove("marking")
+        (pool,) = [pool for pool in Discoverer(machine).take().pools if pool.name == name]
+        assert (pool.mode, pool.needs_check) == ("ro", True)
+        step = next_step(Rule.NEEDS_CHECK, pool)
+        engine.run(engine.plans.remove_pool())
+        engine.run(engine.plans.start("now"))  # the mark is on the disk
+        assert engine.devices.pool.status().needs_check
+        engine.run(engine.plans.remove_pool())
+        assert step.once_down.commands[0] == f"dmtui --graph {graph} pool check --clear-needs-check"
+        check = engine.plans.check(clears=True)
+        engine.run(check.plan)
+        assert check.result.sound
+        engine.run(engine.plans.start("now"))
+        assert not engine.devices.pool.status().needs_check
+    finally:
+        subprocess.run(["dmsetup", "remove", "--retry", "marking"], capture_output=True, check=False)
+        if engine.devices.pool.exists():
+            engine.run(engine.plans.remove_pool())
+        engine.close()
